@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['clean', 'Lexicon', 'lexicon', 'clauses', 'Opinion', 'opinions', 'polarity']
+__all__ = ['clean', 'Lexicon', 'lexicon', 'clauses', 'Opinion', 'opinions', 'polarity', 'PriceSignal', 'budget', 'price_signal',
+           'dislikes_in', 'Categories', 'default_categories', 'Evidence', 'Interest', 'AspectOpinion', 'Mention',
+           'UserProfile', 'read_rows', 'Profiler', 'profiles_to_json', 'profiles_from_json']
 
 # %% ../../nbs/apps/profile.ipynb #eb7b78c9
 _CONTACT = re.compile(
@@ -48,8 +50,13 @@ class Lexicon:
     "Aspect lexicon: `terms` word -> aspect; `opinions` word -> list of (aspect, sign, needs_term); compiled patterns for both."
     terms: dict[str, str]
     opinions: dict[str, list[tuple[str, int, bool]]]
+    gapped: list[tuple[re.Pattern, list[tuple[str, int, bool]]]]
     term_re: re.Pattern
     opinion_re: re.Pattern
+
+    def entries(self, found: str) -> list[tuple[str, int, bool]]:
+        "Entries of a string that `opinion_re` matched; empty for a neutral phrase."
+        return self.opinions.get(found) or next((e for p, e in self.gapped if p.fullmatch(found)), [])
 
 def _words_re(words: Iterable[str]) -> re.Pattern:
     "Longest word first; a gap `…` stands for at most four characters."
@@ -69,7 +76,8 @@ def lexicon(path: str | None = None) -> Lexicon:
                 neutral.append(word)
             else:
                 opinions[word].append((r["aspect"], 1 if r["kind"] == "opinion_pos" else -1, r["note"] == "配词"))
-    return Lexicon(terms, dict(opinions), _words_re([*terms, *neutral]), _words_re([*opinions, *neutral]))
+    gapped = [(_words_re([w]), e) for w, e in opinions.items() if "…" in w]
+    return Lexicon(terms, dict(opinions), gapped, _words_re([*terms, *neutral]), _words_re([*opinions, *neutral]))
 
 # %% ../../nbs/apps/profile.ipynb #bd37a8da
 _SPLIT = re.compile(r"([，。！？；、…~～,!?;\n]+|\s+)")
@@ -99,7 +107,7 @@ class Opinion:
     clause: str
 
 _NEG = re.compile(r"一点也不|一点都不|没有?.{0,5}那么|没有?.{0,5}说的|算不上|谈不上|称不上|哪里|哪有|毫无|并非|不是|没有|不|没|别|无|未|非")
-_NOT_NEG = re.compile(r"不仅|不但|不光|不止|不得不|不愧|没想到|想不到|不料|不要太|别提|别说|差不多|不管|无论|不论|无语|忍不住|不由|不小心|不知道|不用说"
+_NOT_NEG = re.compile(r"谁说不|不仅|不但|不光|不止|不得不|不愧|没想到|想不到|不料|不要太|别提|别说|差不多|不管|无论|不论|无语|无限|无敌|忍不住|不由|不小心|不知道|不用说"
                       r"|没(?=.{0,4}(?:几|多久|两))|不到|无线|无比|别人|别的|特别|分别|级别|个别|不同|要不|非常|非得|不然|不会再|不错|没得说|不如|不及|不够")
 _WORSE = re.compile(r"(不如|不及|不够|不再)[^就才却]{0,3}$")
 _MORE = re.compile(r"(非常|特别|超级?|太|巨|贼|真的?|极其?|最|好好|老|相当|尤其|十分|完全|死)[^不没]{0,2}$")
@@ -110,7 +118,7 @@ _CLAIM = re.compile(r"以为|号称|说好的?|宣传|自称|写着|标着|还�
 def _strength(before: str, sign: int, word: str) -> tuple[float, int]:
     "Polarity of an opinion word of `sign` after the words `before`, and where in `before` its negation starts (-1: none)."
     masked = _NOT_NEG.sub(lambda m: "□" * len(m.group()), before)
-    negs = [m for m in _NEG.finditer(masked) if len(masked) - m.end() <= 4 and not re.search("[就才却还又]", masked[m.end():])]
+    negs = [m for m in _NEG.finditer(masked) if len(masked) - m.end() <= 4 and not re.search("[就才却还又都]", masked[m.end():])]
     size = 0.7 * (1.4 if _MORE.search(before) else 0.6 if _LESS.search(before) else 1.0)
     if _WORSE.search(before):
         return -0.6 if sign > 0 else -0.4, _WORSE.search(before).start()
@@ -135,10 +143,12 @@ def _aspect_of(entries: list[tuple[str, int, bool]], start: int, terms: list[tup
 def _in_clause(clause: str, turned: bool, asks: bool, carried: str | None, lex: Lexicon) -> tuple[list[Opinion], str | None]:
     "Opinions of one clause and the aspect it leaves to the next one (a term without an opinion)."
     low = clause.lower()
-    terms = [(m.start(), lex.terms[m.group()]) for m in lex.term_re.finditer(low) if m.group() in lex.terms]
+    spans = [m for m in lex.term_re.finditer(low) if m.group() in lex.terms]
+    terms = [(m.start(), lex.terms[m.group()]) for m in spans]
+    covered = [(m.start() + 1, m.end()) if low[m.start()] not in "大小" else m.span() for m in spans]
     found, end = [], 0
     for m in lex.opinion_re.finditer(low):
-        entries = _entries(lex, m.group())
+        entries = [] if any(a <= m.start() < b for a, b in covered) else lex.entries(m.group())
         hit = entries and _aspect_of(entries, m.start(), terms or ([(-1, carried)] if carried else []))
         if not hit:
             continue
@@ -147,32 +157,26 @@ def _in_clause(clause: str, turned: bool, asks: bool, carried: str | None, lex: 
         value, at = _strength(low[end:m.start()] + gap, sign, m.group())
         value = _mood(value, low, asks)
         if value:
-            start = end + at if at >= 0 and not gap else m.start()
+            start = _spoken(m, end + at if at >= 0 and not gap else m.start(), end, [s for s in spans if lex.terms[s.group()] == aspect])
             found.append(Opinion(aspect, round(float(np.clip(value * (1.2 if turned else 1.0), -1, 1)), 3), clause[start:m.end()], clause))
         end = m.end()
     return found, terms[-1][1] if terms and not found else None
 
+def _spoken(m: re.Match, start: int, end: int, spans: list[re.Match]) -> int:
+    "Where the words of an opinion start: short words take the aspect term before them along (手感好 rather than 好)."
+    if len(m.group()) > 2:
+        return start
+    return max((s.start() for s in spans if len(s.group()) > 1 and end <= s.start() and s.end() <= start and m.end() - s.start() <= 8), default=start)
+
 def _mood(value: float, clause: str, asks: bool) -> float:
-    "Wishes turn praise into a mild complaint; claims, fears and plain questions are no opinion."
+    "Wishes turn praise into a mild complaint; claims, fears, plain questions and praise inside `再也不…` are no opinion."
     if _CLAIM.search(clause) or (asks and not re.search("哪里|哪有|怎么这么|凭什么", clause)):
+        return 0.0
+    if value > 0 and re.search("再也不|不会再", clause):
         return 0.0
     if _WISH.search(clause):
         return -0.4 if value > 0 else 0.0
     return value
-
-def _entries(lex: Lexicon, found: str) -> list[tuple[str, int, bool]]:
-    "Lexicon entries of a matched string, also where the entry has a gap."
-    if found in lex.opinions:
-        return lex.opinions[found]
-    return next((e for w, e in _gapped(lex) if w.fullmatch(found)), [])
-
-@lru_cache(maxsize=4)
-def _gapped_of(key: int) -> list: return [(_words_re([w]), e) for w, e in _LEX[key].opinions.items() if "…" in w]
-_LEX: dict[int, Lexicon] = {}
-def _gapped(lex: Lexicon) -> list:
-    "Entries with a gap, compiled once for each lexicon."
-    _LEX[id(lex)] = lex
-    return _gapped_of(id(lex))
 
 def opinions(text: str, lex: Lexicon | None = None) -> list[Opinion]:
     "Opinions in `text` (first 2,000 characters), clause by clause; see `Opinion`."
@@ -186,3 +190,548 @@ def polarity(text: str, lex: Lexicon | None = None) -> float:
     "Mean polarity of the opinions of `text` in [-1, 1]; 0 without any."
     found = [o.polarity for o in opinions(text, lex)]
     return float(np.clip(np.mean(found), -1, 1)) if found else 0.0
+
+# %% ../../nbs/apps/profile.ipynb #a7883f0e
+_BUDGET = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d+)?)\s*(元|块钱?|rmb)?\s*(?:以下|以内|之内|内(?!存|胆|容|置|衣|裤|饰))(?!的?(?:加减|口算|距离))|([一二两三四五六七八九几]?)([百千万])元?(?:以内|以下|之内|内)", re.I)
+_SAVE = re.compile(r"平价|便宜|特价|优惠|领券|用券|券后|凑单|满减|拼单|拼团|团购|薅羊毛|学生党|穷鬼|没钱|预算(?:有限|紧|低|不多|不够)|打折|折扣|半价|清仓|临期|实惠|划算|性价比"
+                   r"|包邮|省钱|省下?了?[一二两三四五六七八九几十\d]+块|贵了|[太死好真这么]贵|有点贵|涨价|涨了|抢钱|智商税|降价|白菜价|不到[一二两三四五六七八九几十\d]+块|买不起|刺客|量贩|百元内|百亿补贴|秒杀|价保|差价|捡漏|\d块\d|9\.9|价钱?也?实在|省着")
+_SPEND = re.compile(r"不差钱|贵有贵的道理|贵点就贵点|贵是贵.{0,12}(?:但|值|可|好)|贵.{0,3}(?:也)?(?:值|认了|愿意)|一分(?:价)?钱一分货|便宜没好货|贪便宜|便宜的买三次|为啥不买便宜|为什么不买便宜|不如.{0,4}买?贵的"
+                    r"|一步到位|舍得|不在乎(?:价|钱)|价格无所谓|钱不是问题|能解决的问题|宁少勿滥|宁可?少.{0,3}也?要好|不看价|预算(?:不限|充足|够)|配得上这个价|咬咬牙|不算贵|买.{0,3}好的|值这个价|好货不便宜|贵一?点也|图便宜|质量(?:第一|好就行)|对自己好")
+
+@dataclass(frozen=True)
+class PriceSignal:
+    "What a text says about money: `save` and `spend` (0 or 1), the budget in yuan when one is named (else None), and the words."
+    save: int
+    spend: int
+    budget: float | None
+    words: tuple[str, ...]
+
+def budget(text: str) -> float | None:
+    "Upper price limit in yuan named in `text` (`200元以内`, `两千以下`, `百元内`); None without one. Bare numbers below 20 are not money."
+    for m in _BUDGET.finditer(text):
+        if m[1]:
+            value = float(m[1])
+            if value > 0 and (m[2] or value >= 20):
+                return value
+        else:
+            return float(("一二三四五六七八九".find(m[3].replace("两", "二")) + 1 if m[3] not in ("", "几") else 1) * {"百": 100, "千": 1000, "万": 10_000}[m[4]])
+    return None
+
+def price_signal(text: str) -> PriceSignal:
+    "`PriceSignal` of one text; sayings about spending well hide the `便宜` inside them."
+    text = text[:2000]
+    limit, spend = budget(text), [m.group() for m in _SPEND.finditer(text)]
+    save = [m.group() for m in _SAVE.finditer(_SPEND.sub("□", text)) if not re.search(r"[不没]$", text[:text.find(m.group())][-1:])]
+    if re.search(r"舍得|咬咬牙|贵点就贵点|贵是贵|贵有贵的道理|值这个价|认了", text):
+        save = []  # 先嫌贵、后认账，整句是愿意花
+    save += [m.group() for m in [_BUDGET.search(text)] if limit is not None and m]
+    return PriceSignal(int(bool(save)), int(bool(spend)), limit, tuple(dict.fromkeys(save + spend)))
+
+# %% ../../nbs/apps/profile.ipynb #c9dedf10
+_HATE = re.compile(r"(?:再也|以后|坚决|绝对|打死都?|永远)(?:都)?不(?:会)?(?:再)?(?:买|碰|用|吃|喝|要|穿|回购)|不会再(?:买|碰|用|吃|喝|回购)|讨厌|最烦|很烦|烦透了|恨死|受不了|受够|忍不了|不喜欢|不爱|嫌弃|接受不了|避雷|拉黑|劝退|后悔(?:买|囤|入)?|别买|拔草|拒绝|谁发明的|踩雷|别再?(?:给我)?放|不吃|不碰|戒了|扔了|白买|真的?不行")
+_WITHOUT = re.compile(r"(?:无|不含|零|0|不加|不要|别带)(添加剂?|酒精|香精|香料|香味|香|蔗糖|糖|防腐剂|荧光剂|硅油|甲醛|色素|皂基|香菜|辣|油|胶水味|异味|味|刺激|logo|LOGO)")
+_SENSES = re.compile(r".*(?:味|香|呛|熏|臭|刺鼻|冲鼻|刺痛|过敏|静电|扎|吵|噪音|声音|腻|甜|咸|辣|起球|塑料|硌|闷|磨|粘).*")
+_OBJECT = re.compile(r"^(?:了|过|这种|这个|那种|那个|这些|这款|一款|什么|任何|带着?的?|我|你|人|家|跟|和|也|都|吃|喝|用|买|穿)*([\u4e00-\u9fffA-Za-z0-9]{2,12})")
+_STOPS = {"这家", "它", "他们", "自己", "了", "东西", "第二次", "一次", "大家", "的", "那家", "这样", "这里", "店", "你们"}
+
+def dislikes_in(text: str, kinds: Sequence[str] = (), source: str = "review", lex: Lexicon | None = None) -> list[tuple[str, float]]:
+    "(what is disliked, strength in (0, 1]) said in `text`; `kinds` are product words found in it; `source` search looks for 无X / 不含X only."
+    text = text[:2000]
+    if source == "search":
+        return list(dict.fromkeys((_PLAIN.get(m[1], m[1]), 0.5) for m in _WITHOUT.finditer(text)))
+    senses = [_PLAIN.get(o.words, o.words) for o in opinions(text, lex)
+              if o.polarity <= -0.4 and o.aspect in ("味道", "舒适", "功能", "质量") and _SENSES.fullmatch(o.words)]
+    out: dict[str, float] = {}
+    for clause, *_ in clauses(text):
+        if (m := _HATE.search(clause)) and not re.search(r"(?:不|没|别)$", clause[:m.start()]) and not _CLAIM.search(clause):
+            named = _target(m, clause, kinds)
+            # 没说是什么，却说了气味、声音之类的毛病：不喜欢的是毛病
+            for name in [named] if named else senses or list(kinds[:1]):
+                out[name] = 1.0
+    for name in senses:
+        out.setdefault(name, 0.4)
+    return list(out.items())
+
+_PLAIN = {"香": "香味重", "香得": "香味重", "香得头疼": "香味重", "味儿大": "味道大", "冲鼻": "刺鼻", "吵": "噪音大", "熏": "异味", "呛": "呛人", "扎": "扎人", "闷": "闷热", "甜": "太甜"}
+
+def _target(m: re.Match, clause: str, kinds: Sequence[str]) -> str:
+    "The thing that a dislike talks about: the words after it, else the product word or the few words before it in the clause; empty when neither."
+    rest = clause[m.end():]
+    after = _OBJECT.match(rest)
+    name = after[1] if after and after[1] not in _STOPS else ""
+    name = ("带" if rest.startswith("带") and name else "") + re.sub("[了吧啊呀呢嘛]+$", "", name)
+    if not name:
+        before = clause[:m.start()]
+        here = [k for k in kinds if k in before]
+        bare = re.sub(r"^(?:真的|就|我|是|也|全家|大家|这种|这个|但)+|(?:真的?|就|我|都|全家|大家|实在|很|太|直接|又|谁|的|也)+$", "", before)
+        name = here[-1] if here else bare if 2 <= len(bare) <= 4 else ""
+    if name.endswith("的"):
+        return name + kinds[0] if kinds else name[:-1]
+    return name
+
+# %% ../../nbs/apps/profile.ipynb #ce5d93f6
+_NOT_THINGS = ("说明书 证书 秘书 文书 书记 红灯 绿灯 背锅 甩锅 摸鱼 天猫 熊猫 猫腻 单身狗 加班狗 热狗 火车 高铁 打车 购物车 下车 上车 堵车 床上 起床 一笔 笔直 苹果手机 小米手机 鱼尾 虾仁眼 "
+               "运动会 主机厂 会员卡 一个锅 饭碗 碗里 杯子蛋糕 防晒衣 游戏 电视剧 剧本 面包车 面包服 牛奶绒 咖啡色 奶茶色 巧克力色 草莓鼻 书房 面膜碗 灯光 灯火 路灯 老狗 狗屎 狗都 猫在家 下床 一床 同床 香槟色 本子上 充电 鞋码").split()
+
+def _embed_words(embedder, words: tuple[str, ...]) -> np.ndarray:
+    "Vectors of `words`, remembered for each encoder."
+    key = (getattr(embedder, "name", id(embedder)), words)
+    if key not in _WORD_VECTORS:
+        _WORD_VECTORS[key] = np.asarray(embedder.encode(list(words), kind="query"), np.float32)
+    return _WORD_VECTORS[key]
+
+_WORD_VECTORS: dict[tuple, np.ndarray] = {}
+
+class Categories:
+    """What a text is about, by keywords and by likeness to each category's typical words.
+
+    Parameters: `described` category -> its typical words (separated by spaces or 、，); `owners` category -> words for whom or what it
+    is (counted twice); `products` (optional) table with title, category and perhaps attributes, brand: words of one category are learned.
+    """
+    def __init__(self, described: dict[str, str], owners: dict[str, str] | None = None, products: pd.DataFrame | None = None):
+        if not described:
+            raise EcomError("类别表是空的：请给出至少一个 类别 -> 典型词 的条目。")
+        self.names = list(described)
+        self.things = [self._words(n, d) for n, d in described.items()]
+        self.table: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for c, name in enumerate(self.names):
+            for w in self.things[c]:
+                self.table[w.lower()].append((c, _length_vote(w)))
+            for w in (owners or {}).get(name, "").split():
+                self.table[w.lower()].append((c, 1.6))
+        self.nouns = {w.lower() for things in self.things for w in things}
+        for w, c in _learned(products, self.names).items():
+            self.table.setdefault(w, [(c, 0.6)])
+        self.pattern = _words_re([*self.table, *_NOT_THINGS])
+
+    @staticmethod
+    def _words(name: str, description: str) -> list[str]:
+        "Typical words of one category; a description without separators is cut into words."
+        words = [w for w in re.split(r"[\s、，,；;。/]+", str(description)) if w]
+        if any(len(w) > 8 for w in words):
+            words = [w for long in words for w in (_cut(long) if len(long) > 8 else [long]) if len(w) > 1]
+        return list(dict.fromkeys(words)) or [name]
+
+    def votes(self, text: str) -> tuple[np.ndarray, list[str]]:
+        "(votes (n categories,), the words that voted) of `text`; a word of several categories divides its vote."
+        votes, words = np.zeros(len(self.names)), []
+        for w in dict.fromkeys(m.group().lower() for m in self.pattern.finditer(text[:2000])):
+            for c, v in self.table.get(w, ()):
+                votes[c] += v / len(self.table[w])
+            if w in self.table:
+                words.append(w)
+        return votes, words
+
+    def likeness(self, vectors: np.ndarray, embedder, top: int = 3) -> tuple[np.ndarray, np.ndarray]:
+        "(probabilities (n texts, n categories), height (n texts,) of the best centred cosine) of unit `vectors`."
+        words = tuple(w for things in self.things for w in things)
+        W = _embed_words(embedder, words)
+        mean = W.mean(0)
+        S = _unit(vectors - mean) @ _unit(W - mean).T
+        bounds = np.cumsum([0, *map(len, self.things)])
+        best = np.stack([np.sort(S[:, a:b], 1)[:, -top:].mean(1) for a, b in zip(bounds, bounds[1:], strict=False)], 1)
+        z = (best - best.mean(1, keepdims=True)) / (best.std(1, keepdims=True) + 1e-6)
+        P = np.exp(2.5 * (z - z.max(1, keepdims=True)))
+        return P / P.sum(1, keepdims=True), best.max(1)
+
+def _unit(A: np.ndarray) -> np.ndarray: return A / (np.linalg.norm(A, axis=-1, keepdims=True) + 1e-9)
+def _length_vote(word: str) -> float: return {1: 0.6, 2: 1.0, 3: 1.4}.get(len(word), 1.7)
+
+def _cut(text: str) -> list[str]:
+    "Words of `text`."
+    try:
+        from ecom_nbdev.text import segment
+    except ImportError:
+        import rjieba
+        return rjieba.cut(text)
+    return segment(text)
+
+def _learned(products: pd.DataFrame | None, names: list[str]) -> dict[str, int]:
+    "Brands of one category, and words of two or more characters that at least three products carry (title, attribute values), 95 % of them in one category."
+    if products is None or not {"title", "category"} <= set(products.columns):
+        return {}
+    column = {n: c for c, n in enumerate(names)}
+    seen: dict[str, Counter] = defaultdict(Counter)
+    brands: dict[str, Counter] = defaultdict(Counter)
+    for row in products.to_dict("records"):
+        if (c := column.get(row["category"])) is None or not isinstance(row["title"], str):
+            continue
+        brand, values = (v if isinstance(v, str) else "" for v in (row.get("brand"), row.get("attributes")))
+        if len(brand) > 1:
+            brands[brand.lower()][c] += 3
+        text = row["title"].replace(brand or "\n", " ") + " " + re.sub(r"(^|[;；])[^#:：=;；]*[#:：=]", " ", values)
+        for w in {w.lower() for w in _cut(text) if len(w) > 1 and not re.search(r"[\d\W_]|^[a-z]{1,2}$", w)}:
+            seen[w][c] += 1
+    return {w: n.most_common(1)[0][0] for w, n in (seen | brands).items() if n.total() >= 3 and n.most_common(1)[0][1] >= 0.95 * n.total()}
+
+@lru_cache(maxsize=1)
+def default_categories() -> tuple[dict[str, str], dict[str, str]]:
+    "(category -> typical words, category -> owner words) of `data/categories.csv`."
+    with open(asset("categories.csv"), encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    return {r["category"]: r["description"] for r in rows}, {r["category"]: r["owner"] for r in rows}
+
+# %% ../../nbs/apps/profile.ipynb #ed6a1f43
+@dataclass
+class Evidence:
+    "Where a statement comes from: `row` = position in the input table (from 0), cleaned `text`, `source`, ISO `time` or None."
+    row: int
+    text: str
+    source: str
+    time: str | None = None
+
+@dataclass
+class Interest:
+    "An interest (category) or a dislike: name, weight in [0, 1], evidence, the strongest first."
+    name: str
+    weight: float
+    evidence: list[Evidence] = field(default_factory=list)
+
+@dataclass
+class AspectOpinion:
+    "Mean polarity in [-1, 1] of what a user says about one aspect, with the opinion words."
+    aspect: str
+    polarity: float
+    opinions: list[str] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+
+@dataclass
+class Mention:
+    "A brand or product word of the catalogue that the user named; `kind` brand or product; `count` texts."
+    name: str
+    kind: str
+    count: int
+    evidence: list[Evidence] = field(default_factory=list)
+
+@dataclass
+class UserProfile:
+    "What the texts of one user say; weights of `interests` sum to 1; `price_sensitivity` in [0, 1], None when nothing was said."
+    user_id: str
+    n_texts: int
+    interests: list[Interest] = field(default_factory=list)
+    aspects: list[AspectOpinion] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
+    dislikes: list[Interest] = field(default_factory=list)
+    price_sensitivity: float | None = None
+    price_evidence: list[Evidence] = field(default_factory=list)
+    sentiment: float = 0.0
+    summary: str = ""
+
+    @property
+    def main_interest(self) -> str | None:
+        "Name of the strongest interest, None without any."
+        return self.interests[0].name if self.interests else None
+
+    def to_text(self, limit: int = 300) -> str:
+        "Text for matching, at most `limit` characters: interests, then what was searched, bought and talked about, the newest first."
+        # 证据按各兴趣的主次取，不让次要兴趣的最新一次搜索压过主要兴趣
+        names = [i.name for i in self.interests if i.weight >= 0.15][:3]
+        parts = [" ".join(names)] if names else []
+        for i in self.interests[:3]:
+            recent = sorted(i.evidence, key=lambda e: (e.source == "search", e.time or ""), reverse=True)
+            parts += [clean(e.text, 60) for e in recent[:max(1, round(6 * i.weight))]]
+        return "。".join(dict.fromkeys(parts))[:limit]
+
+    def to_dict(self) -> dict:
+        "Plain dict for JSON; `from_dict` restores it exactly."
+        return asdict(self) | {"main_interest": self.main_interest}
+
+    @classmethod
+    def from_dict(cls, d: dict) -> UserProfile:
+        "The profile that `to_dict` wrote; a dict of another shape raises `EcomError`."
+        try:
+            evidence = lambda rows: [Evidence(**e) for e in rows]  # noqa: E731
+            nested = lambda kind, rows: [kind(**r | {"evidence": evidence(r["evidence"])}) for r in rows]  # noqa: E731
+            rest = {k: v for k, v in d.items() if k != "main_interest"}
+            return cls(**rest | {"interests": nested(Interest, d["interests"]), "aspects": nested(AspectOpinion, d["aspects"]), "mentions": nested(Mention, d["mentions"]),
+                                 "dislikes": nested(Interest, d["dislikes"]), "price_evidence": evidence(d["price_evidence"])})
+        except (KeyError, TypeError, AttributeError) as e:
+            raise EcomError(f"这不是一份用户画像（{type(e).__name__}：{str(e)[:80]}），请用 UserProfile.to_dict 写出的内容。") from None
+
+# %% ../../nbs/apps/profile.ipynb #17a039b0
+_SOURCES = {"review": "review", "reviews": "review", "评论": "review", "评价": "review", "comment": "review", "social": "social", "社交": "social", "微博": "social", "动态": "social",
+            "朋友圈": "social", "post": "social", "search": "search", "搜索": "search", "query": "search", "搜索词": "search"}
+_SOURCE_WEIGHT = {"search": 1.0, "review": 0.9, "social": 0.7}
+
+@dataclass
+class _Row:
+    "One usable text with all that was found in it."
+    row: int
+    user: str
+    text: str
+    source: str
+    time: str | None
+    weight: float
+    evidence: Evidence | None = None
+    opinions: list[Opinion] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    scores: np.ndarray | None = None
+    mood: float = 0.0
+
+def _user_name(value) -> str | None:
+    "A user id as text; None for a missing one; 7.0 (an integer read with gaps) becomes 7."
+    if value is None or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None
+
+def read_rows(df: pd.DataFrame, half_life_days: float = 90, now=None) -> tuple[list[_Row], list[str], list[str]]:
+    "(usable rows with weights, all user ids in order of appearance, notes) of a table with user_id, text and perhaps source, time."
+    import pandas as pd
+    if not isinstance(df, pd.DataFrame):
+        raise EcomError(f"用户文本应当是 DataFrame（列 user_id、text、source、time），收到的是 {type(df).__name__}。")
+    require_columns(df, ["user_id", "text"], "用户文本表")
+    times = pd.Series(pd.NaT, index=range(len(df)), dtype="datetime64[ns, UTC]") if "time" not in df else _times(df["time"].reset_index(drop=True))
+    newest = times.max() if now is None else _times(pd.Series([now])).iloc[0]
+    if now is not None and newest is pd.NaT:
+        raise EcomError(f"now={now!r} 不是能识别的时间，请写成例如 2026-11-24。")
+    notes, rows, users = _time_notes(df, times), [], []
+    sources = df["source"].tolist() if "source" in df else ["review"] * len(df)
+    for at, (user, text, source, time) in enumerate(zip(df["user_id"].tolist(), df["text"].tolist(), sources, times, strict=True)):
+        if (name := _user_name(user)) is None:
+            notes.append(f"第 {at + 1} 行没有 user_id，已略过。")
+            continue
+        users.append(name)
+        if not isinstance(text, str) or not text.strip():
+            continue
+        dated = time is not pd.NaT
+        age = max(0.0, (newest - time).total_seconds() / 86_400) if dated else half_life_days
+        weight = max(0.05, 0.5 ** (age / half_life_days)) if times.notna().any() else 1.0
+        kind = _SOURCES.get(str(source).strip().lower(), "review")
+        rows.append(_Row(at, name, text, kind, time.strftime("%Y-%m-%d %H:%M:%S") if dated else None, weight))
+    return rows, list(dict.fromkeys(users)), notes
+
+def _times(column: pd.Series) -> pd.Series:
+    "UTC times; what cannot be read, and plain numbers, become NaT."
+    import pandas as pd
+    texts = column.map(lambda v: str(v).strip().replace("年", "-").replace("月", "-").replace("日", " ") if v == v and v is not None and not isinstance(v, (int, float)) else None)
+    return pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).astype("datetime64[ns, UTC]")
+
+def _time_notes(df: pd.DataFrame, times: pd.Series) -> list[str]:
+    "One note on the rows whose time is given but cannot be read."
+    if "time" not in df:
+        return []
+    bad = [i + 1 for i, (raw, t) in enumerate(zip(df["time"].tolist(), times, strict=True)) if t != t and raw is not None and raw == raw and str(raw).strip()]
+    return [f"{len(bad)} 行的时间无法识别，按没有时间处理：第 {'、'.join(map(str, bad[:10]))}{' …' if len(bad) > 10 else ''} 行。"] if bad else []
+
+# %% ../../nbs/apps/profile.ipynb #a0a811bd
+class Profiler:
+    """Profiles of users from their texts.
+
+    Parameters: `categories` category -> typical words (default: `data/categories.csv`, 12 of them); `products` catalogue (title, brand,
+    category, attributes) for brands and more words; `half_life_days` after which a text weighs half; `embedder` (default e5-small; False:
+    keywords only); `sentiment` function texts -> probability of positive, "lexicon", or None (the shipped classifier where it is
+    installed, else the lexicon); `now` reference time (default: the newest text). `notes` after `profile`: what was skipped, in words.
+    """
+    def __init__(self, categories: dict[str, str] | None = None, products: pd.DataFrame | None = None, half_life_days: float = 90, embedder=None,
+                 sentiment: Callable | str | None = None, now=None):
+        if not half_life_days > 0:
+            raise EcomError(f"half_life_days={half_life_days} 无效：半衰期应是正的天数，例如 90。")
+        described, owners = (categories, None) if categories is not None else default_categories()
+        self.categories = Categories(described, owners, products)
+        self.catalogue, self.half_life_days, self.now = _catalogue(products, [w for t in self.categories.things for w in t]), half_life_days, now
+        self.embedder, self.sentiment = embedder, sentiment
+        self.notes: list[str] = []
+
+    def profile(self, df: pd.DataFrame) -> list[UserProfile]:
+        "One `UserProfile` for each user of `df` (user_id, text, and perhaps source, time) in order of first appearance."
+        rows, users, self.notes = read_rows(df, self.half_life_days, self.now)
+        self._read(rows)
+        of_user: dict[str, list[_Row]] = defaultdict(list)
+        for r in rows:
+            of_user[r.user].append(r)
+        return [self._one(u, of_user[u]) for u in users]
+
+    def _read(self, rows: list[_Row]) -> None:
+        "Fill in what each text says by itself: category scores, opinions, sentiment."
+        for r in rows:
+            r.evidence = Evidence(r.row, clean(r.text), r.source, r.time)
+            r.text = clean(r.text, 2000)
+            r.opinions = opinions(r.text) if r.source != "search" else []
+        judged = [r for r in rows if r.source != "search"]
+        for r, mood in zip(judged, self._moods(judged), strict=True):
+            r.mood = mood
+        useful = [r for r in rows if r.source == "search" or not _filler(r.text)]
+        near = self._nearness([r.text for r in useful])
+        for r, (p, height) in zip(useful, near, strict=True):
+            votes, r.words = self.categories.votes(r.text)
+            r.words = [w for w in r.words if w in self.categories.nouns]
+            r.scores = _combine(votes, p, height)
+
+    def _nearness(self, texts: list[str]) -> list[tuple[np.ndarray | None, float]]:
+        "(probabilities, height) of each text by the encoder; (None, 0) without one."
+        if self.embedder is False or not texts:
+            return [(None, 0.0)] * len(texts)
+        if self.embedder is None:
+            from ecom_nbdev.models import Embedder
+            self.embedder = Embedder()
+        distinct = list(dict.fromkeys(texts))
+        P, height = self.categories.likeness(np.asarray(self.embedder.encode(distinct, kind="query"), np.float32), self.embedder)
+        at = {t: i for i, t in enumerate(distinct)}
+        return [(P[at[t]], float(height[at[t]])) for t in texts]
+
+    def _moods(self, rows: list[_Row]) -> list[float]:
+        "Sentiment of each row in [-1, 1]: the classifier and the lexicon (half each where the lexicon found something), or the lexicon alone."
+        if self.sentiment is None:
+            self.sentiment = _shipped_sentiment() or "lexicon"
+        words = [float(np.clip(np.mean([o.polarity for o in r.opinions]), -1, 1)) if r.opinions else 0.0 for r in rows]
+        if self.sentiment == "lexicon" or not rows:
+            return words
+        p = np.asarray(self.sentiment([r.text for r in rows]), float)
+        if p.shape != (len(rows),) or not np.isfinite(p).all():
+            raise EcomError(f"sentiment 应当对 {len(rows)} 条文本返回同样多个 0 到 1 的数，得到的形状是 {p.shape}。")
+        return [float(2 * q - 1 if not r.opinions else (2 * q - 1 + w) / 2) for q, w, r in zip(p, words, rows, strict=True)]
+
+    def _one(self, user: str, rows: list[_Row]) -> UserProfile:
+        "The profile of one user."
+        prices = [(r, price_signal(r.text)) for r in rows]
+        prices = [(r, s) for r, s in prices if s.save or s.spend]
+        save, spend = sum(s.save for _, s in prices), sum(s.spend for _, s in prices)
+        judged = [r.mood for r in rows if r.source != "search"]
+        p = UserProfile(user, len(rows), self._interests(rows), _aspects(rows), self._mentions(rows), self._dislikes(rows),
+                        round((save + 0.5) / (save + spend + 1), 3) if prices else None, [r.evidence for r, _ in _recent(prices)],
+                        round(float(np.mean(judged)), 3) if judged else 0.0)
+        p.summary = _summary(p, save, spend, [s.budget for _, s in prices if s.budget])
+        return p
+
+    def _interests(self, rows: list[_Row]) -> list[Interest]:
+        "Weighted sum of the texts' category scores, weights summing to 1; those under 5 % are dropped."
+        total, shares = np.zeros(len(self.categories.names)), defaultdict(list)
+        for r in rows:
+            if r.scores is None or not r.scores.any():
+                continue
+            hated = any(s >= 1 for _, s in dislikes_in(r.text, r.words, r.source))
+            factor = {"search": 1.0, "review": 0.7 if r.mood < -0.4 or hated else 1.0, "social": 0.0 if r.mood < -0.4 or hated else 1.0}[r.source]
+            share = r.weight * _SOURCE_WEIGHT[r.source] * factor * r.scores
+            total += share
+            for c in np.flatnonzero(share > 0):
+                shares[int(c)].append((float(share[c]), r))
+        keep = [int(c) for c in np.argsort(-total, kind="stable") if total[c] > 0 and total[c] >= 0.05 * total.sum()]
+        weights = total[keep] / total[keep].sum() if keep else []
+        return [Interest(self.categories.names[c], round(float(w), 4), _evidence(shares[c])) for c, w in zip(keep, weights, strict=True)]
+
+    def _dislikes(self, rows: list[_Row]) -> list[Interest]:
+        "Things the user does not want, and brands that a bad review names."
+        weight, found = defaultdict(float), defaultdict(list)
+        for r in rows:
+            said = dislikes_in(r.text, r.words, r.source)
+            if r.source != "search" and r.mood < -0.4:
+                said += [(w, 0.8) for w in self.catalogue.brands(r.text)]
+            for name, strength in said:
+                value = strength * max(r.weight, 0.3)
+                weight[name] = max(weight[name], value)
+                found[name].append((value, r))
+        names = sorted(weight, key=lambda n: -weight[n])[:8]
+        return [Interest(n, round(weight[n], 4), _evidence(found[n])) for n in names]
+
+    def _mentions(self, rows: list[_Row]) -> list[Mention]:
+        "Brands and distinctive product words of the catalogue that were named, the most often named first."
+        found = defaultdict(list)
+        for r in rows:
+            for kind, names in (("brand", self.catalogue.brands(r.text)), ("product", self.catalogue.kinds(r.text))):
+                for n in names:
+                    found[kind, n].append((r.weight, r))
+        return [Mention(n, kind, len(v), _evidence(v)) for (kind, n), v in sorted(found.items(), key=lambda kv: (-len(kv[1]), kv[0]))]
+
+def _combine(votes: np.ndarray, p: np.ndarray | None, height: float) -> np.ndarray:
+    "Category scores of one text, summing to at most 1; zero where neither keywords nor the encoder say anything clear."
+    scores = np.zeros_like(votes)
+    if (n := votes.sum()) > 0:
+        scores += min(n, 2.0) / 2 * votes / n
+    # 没有关键词时，向量要又像（height）又尖（p.max）才算数：门槛在奇数编号的用户上定
+    if p is not None and (n > 0 or (height >= 0.2 and p.max() >= 0.8)):
+        scores += 0.5 * float(np.clip((height - 0.15) / 0.25, 0, 1)) * p
+    if not scores.any():
+        return scores
+    scores[scores < 0.2 * scores.max()] = 0
+    return scores / max(1.0, scores.sum())
+
+def _recent(pairs: list) -> list: return sorted(pairs, key=lambda x: x[0].time or "", reverse=True)[:6]
+
+def _evidence(shares: list[tuple[float, _Row]], most: int = 6) -> list[Evidence]:
+    "The strongest `most` pieces of evidence, each row once."
+    return [r.evidence for _, r in sorted(shares, key=lambda s: (-s[0], s[1].row))[:most]]
+
+def _aspects(rows: list[_Row]) -> list[AspectOpinion]:
+    "Aspects with recency-weighted mean polarity, the most often named first."
+    found = defaultdict(list)
+    for r in rows:
+        for o in r.opinions:
+            if o.aspect != "通用":
+                found[o.aspect].append((r, o))
+    out = []
+    for aspect, pairs in sorted(found.items(), key=lambda kv: (-len(kv[1]), kv[0])):
+        w = np.array([r.weight for r, _ in pairs])
+        mean = float(np.dot(w, [o.polarity for _, o in pairs]) / w.sum())
+        words = [o.words for _, o in sorted(pairs, key=lambda x: (x[1].polarity * mean < 0, -x[0].weight))]
+        seen = {r.row: (r.weight * (1 if o.polarity * mean >= 0 else 0.5), r) for r, o in pairs}
+        out.append(AspectOpinion(aspect, round(float(np.clip(mean, -1, 1)), 3), list(dict.fromkeys(words)), _evidence(list(seen.values()))))
+    return out
+
+def _filler(text: str) -> bool:
+    "Texts that say nothing: default praise, laughter, a single character."
+    if len(set(re.sub(r"\W", "", text))) < 2:
+        return True
+    try:
+        from ecom_nbdev.text import is_filler
+    except ImportError:
+        return False
+    return bool(is_filler(text))
+
+def _shipped_sentiment() -> Callable | None:
+    "The shipped classifier as texts -> probability of positive; None where it is not installed."
+    try:
+        from ecom_nbdev.classify import TextClassifier
+        model = TextClassifier.load("sentiment")
+    except (EcomError, ImportError, OSError):
+        return None
+    return lambda texts: model.predict_proba(list(texts))[:, 1]
+
+class _catalogue:
+    "Brands of a products table and the typical `things` that its titles name; both empty without a table."
+    def __init__(self, products: pd.DataFrame | None, things: Sequence[str]):
+        brands, words = [], []
+        if products is not None:
+            require_columns(products, ["title"], "商品表")
+            brands = [b.strip() for b in products["brand"].dropna().unique() if isinstance(b, str) and len(b.strip()) > 1] if "brand" in products else []
+            titles = "\n".join(t for t in products["title"] if isinstance(t, str))
+            words = [w for w in things if len(w) > 1 and w in titles]
+        self._brands, self._kinds = _words_re(brands), _words_re(words)
+
+    def brands(self, text: str) -> list[str]: return list(dict.fromkeys(m.group() for m in self._brands.finditer(text)))
+    def kinds(self, text: str) -> list[str]: return list(dict.fromkeys(m.group() for m in self._kinds.finditer(text)))
+
+def _summary(p: UserProfile, save: int, spend: int, budgets: list[float]) -> str:
+    "One Chinese line on a profile, made of names, words and figures found, contacts masked."
+    parts = []
+    if p.interests:
+        parts.append("主要关注" + "、".join(f"{i.name}（{i.weight:.0%}）" for i in p.interests[:3]))
+    good = [f"{a.aspect}（{a.opinions[0]}）" for a in p.aspects if a.polarity > 0.15][:2]
+    bad = [f"{a.aspect}（{a.opinions[0]}）" for a in p.aspects if a.polarity < -0.15][:2]
+    mixed = [a.aspect for a in p.aspects if abs(a.polarity) <= 0.15][:2]
+    parts += [f"满意{'、'.join(good)}"] * bool(good) + [f"抱怨{'、'.join(bad)}"] * bool(bad) + [f"{'、'.join(mixed)}有褒有贬"] * bool(mixed)
+    if p.price_sensitivity is not None:
+        level = "对价格的说法前后不一，有时省有时舍得" if save and spend else "看重价格" if save else "舍得花钱"
+        parts.append(level + (f"，预算 {min(budgets):g} 元以内" if budgets and save else ""))
+    if p.dislikes:
+        parts.append("不喜欢" + "、".join(d.name for d in p.dislikes[:2]))
+    if not parts:
+        return "文本太少或没有内容，看不出偏好。" if p.n_texts else "没有可用的文本。"
+    return clean(("（仅一条文本）" if p.n_texts == 1 else "") + "；".join(parts) + "。", 300)
+
+# %% ../../nbs/apps/profile.ipynb #e653cf11
+def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike):
+    "Write `profiles` to the JSON file `path` atomically (a list of dicts) and return the path."
+    return write_json(path, [p.to_dict() for p in profiles])
+
+def profiles_from_json(path: str | os.PathLike) -> list[UserProfile]:
+    "Profiles of a file written by `profiles_to_json`; anything else raises `EcomError`."
+    try:
+        with open(path, encoding="utf-8") as f:
+            rows = json.load(f)
+    except (OSError, ValueError) as e:
+        raise EcomError(f"{path} 读不出画像（{type(e).__name__}）：请给由 ecom profile 写出的 JSON 文件。") from None
+    if not isinstance(rows, list):
+        raise EcomError(f"{path} 不是画像的列表：请给由 ecom profile 写出的 JSON 文件。")
+    return [UserProfile.from_dict(r) for r in rows]
