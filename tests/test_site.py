@@ -1,0 +1,298 @@
+"""The website of the book: every chapter has a page, nothing is left over, nothing comes from outside, and a real browser shows it."""
+from __future__ import annotations
+
+import functools
+import html
+import http.server
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+pytest.importorskip("smalldocs", reason="smalldocs is not installed: pip install -e '.[docs]'")
+pytest.importorskip("nbdev", reason="nbdev is not installed: pip install -e '.[dev]'")
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = importlib.util.spec_from_file_location("book_site", ROOT / "scripts" / "site.py")
+book = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(book)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def cell(source: str, kind: str = "markdown") -> SimpleNamespace:
+    """Make a notebook cell."""
+    return SimpleNamespace(source=source, cell_type=kind)
+
+
+def notebook(*cells: str) -> str:
+    """Make the JSON of a notebook of Markdown cells."""
+    made = [{"cell_type": "markdown", "metadata": {}, "id": f"c{i}", "source": s} for i, s in enumerate(cells)]
+    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def plain(text: str) -> str:
+    """Strip tags, Markdown marks and spaces from a piece of a page or of a notebook."""
+    return re.sub(r"[\s`*\\$]", "", html.unescape(re.sub(r"<[^>]+>", "", text)))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render the whole book once."""
+    try:
+        book.katex_folder()
+    except book.SiteError as e:
+        pytest.skip(str(e))
+    out = tmp_path_factory.mktemp("book") / "site"
+    book.render(ROOT, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def audits(site: Path) -> dict[Path, book.PageAudit]:
+    """Parse every page of the site."""
+    return {p: book.PageAudit(p.read_text(encoding="utf-8")) for p in sorted(site.rglob("*.html"))}
+
+
+def page_of(site: Path, name: str) -> Path:
+    """Name the page of a notebook."""
+    return (site / name.removeprefix("nbs/")).with_suffix(".html")
+
+
+# ---- the book and its sidebar
+
+
+def test_sidebar_lists_every_notebook():
+    config = book.read_config(ROOT)
+    assert sorted(book.listed(config)) == book.written(ROOT)
+    assert config["lang"] == "zh" and config["website"]["title"] == "AI大语言模型在电商营销中的实践"
+
+
+@pytest.fixture
+def small_book(tmp_path: Path) -> Path:
+    """Make a book of one chapter, with the settings of the real one."""
+    (tmp_path / "nbs").mkdir()
+    (tmp_path / "nbs" / "index.ipynb").write_text(notebook("# 首页\n\n> 一句话。\n\n正文。"), encoding="utf-8")
+    config = book.read_config(ROOT)
+    config["website"]["sidebar"]["contents"] = [{"text": "首页", "href": "nbs/index.ipynb"}]
+    config["website"]["navbar"]["left"] = []
+    (tmp_path / "_quarto.yml").write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")  # JSON is YAML
+    for name in ("settings.ini", "styles.css"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("change", "message"), [("add", "漏列了笔记本：nbs/extra.ipynb"), ("remove", "还不存在的笔记本：nbs/index.ipynb")])
+def test_a_missing_or_unlisted_notebook_is_one_sentence(small_book: Path, monkeypatch, capsys, change: str, message: str):
+    index = small_book / "nbs" / "index.ipynb"
+    shutil.copy(index, small_book / "nbs" / "extra.ipynb") if change == "add" else index.unlink()
+    monkeypatch.setattr(book, "ROOT", small_book)
+    assert book.main(["--out", str(small_book / "site")]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1 and not (small_book / "site").exists()
+
+
+def test_out_is_not_emptied_unless_it_is_a_site(small_book: Path):
+    (small_book / "docs").mkdir()
+    (small_book / "docs" / "mine.txt").write_text("keep")
+    for out in (small_book, small_book / "docs", small_book.parent, small_book / "settings.ini"):
+        with pytest.raises(book.SiteError, match="--out"):
+            book.render(small_book, out)
+    assert (small_book / "docs" / "mine.txt").read_text() == "keep"
+
+
+def test_quarto_is_given_the_processed_notebooks(small_book: Path, monkeypatch, tmp_path_factory: pytest.TempPathFactory):
+    bin_ = tmp_path_factory.mktemp("bin")
+    (bin_ / "quarto").write_text('#!/bin/sh\nmkdir "$2/_site" && cp "$2/_quarto.yml" "$2/index.ipynb" "$2/_site/" && echo "$@" > "$2/_site/args"\n')
+    (bin_ / "quarto").chmod(0o755)
+    monkeypatch.setenv("PATH", str(bin_), prepend=":")
+    assert book.render(small_book, small_book / "_docs", "quarto") == 1
+    assert "--no-execute" in (small_book / "_docs" / "args").read_text()
+    assert "output-file: index.html" in (small_book / "_docs" / "index.ipynb").read_text()
+    config = (small_book / "_docs" / "_quarto.yml").read_text(encoding="utf-8")
+    assert "lang: zh" in config and "nbs/" not in config
+
+
+def test_a_broken_notebook_is_one_sentence(small_book: Path):
+    (small_book / "nbs" / "index.ipynb").write_text("{", encoding="utf-8")
+    with pytest.raises(book.SiteError, match="nbs/index.ipynb 不是合法的笔记本"):
+        book.render(small_book, small_book / "site")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("见[别处](other.ipynb)。", "broken link other.ipynb"),
+        ('<script src="https://example.org/x.js"></script>', "站外的 https://example.org/x.js"),
+        ('<p style="background: url(//example.org/x.png)">图</p>', "站外的 //example.org/x.png"),
+        ("```\n#| export\n```", "#| 指令"),
+        ("$$ a = b $$ {#eq-one}", r"{#…} 编号"),
+    ],
+    ids=["link", "script", "style", "directive", "equation"],
+)
+def test_a_page_with_a_leftover_or_an_outside_file_is_refused(small_book: Path, site: Path, body: str, message: str):
+    (small_book / "nbs" / "index.ipynb").write_text(notebook("# 首页", body), encoding="utf-8")
+    with pytest.raises(book.SiteError, match=re.escape(message)):
+        book.render(small_book, small_book / "site")
+
+
+def test_katex_with_another_checksum_is_refused(monkeypatch, tmp_path: Path):
+    def download(cmd: list[str], **_: object) -> SimpleNamespace:
+        (Path(cmd[cmd.index("--dest") + 1]) / "other-1.0-py3-none-any.whl").write_bytes(b"not KaTeX")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(book.subprocess, "run", download)
+    with pytest.raises(book.SiteError, match="SHA-256"):
+        book.download_katex(tmp_path / "katex")
+    assert not (tmp_path / "katex").exists()
+
+
+# ---- what the processing adds to nbdev's
+
+
+def test_lines_are_joined_only_where_chinese_meets_chinese():
+    text = "规则：先写临时名，\n成功后改名。\n`os.replace` 是原子的\n\n| 甲 |\n|---|\n| 乙 |\n\n- 一，\n- 二\n\n## 标题\n正文\n\n```\n甲\n乙\n```\n"
+    nb = SimpleNamespace(cells=[cell(text), cell("# 注释\n# 第二行", "code")])
+    book.join_lines(nb)
+    assert nb.cells[0].source == text.replace("临时名，\n成功", "临时名，成功")
+    assert nb.cells[1].source == "# 注释\n# 第二行"
+
+
+def test_long_imports_are_folded():
+    imports = "import os\nimport re\n\nfrom pathlib import Path\nif TYPE_CHECKING:\n    import pandas"
+    nb = SimpleNamespace(cells=[cell(imports, "code"), cell(f"{imports}\nx = 1", "code"), cell("import os", "code"), cell("%magic(\n\n\n\n\n", "code")])
+    before = [c.source for c in nb.cells]
+    book.fold_imports(nb)
+    assert nb.cells[0].source == f"#| code-fold: true\n#| code-summary: 导入\n{imports}"
+    assert [c.source for c in nb.cells[1:]] == before[1:]
+
+
+# ---- the rendered site
+
+
+def test_every_notebook_has_a_page_with_its_title_and_its_text(site: Path):
+    for name in book.written(ROOT):
+        cells = json.loads((ROOT / name).read_text(encoding="utf-8"))["cells"]
+        page = page_of(site, name).read_text(encoding="utf-8")
+        first = "".join(cells[0]["source"])
+        title = re.match(r"# (.+)", first)[1]
+        assert plain(title) == plain(re.search(r'<h1 class="title">(.*?)</h1>', page)[1]), name
+        shown = plain(page)
+        for source in (first, *("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")):
+            for words in re.findall(r"[\u4e00-\u9fff]{6,}", re.sub(r"<!--.*?-->", "", source, flags=re.S)):
+                assert words in shown, f"{name} 的页面里没有“{words}”"
+
+
+def test_exported_code_is_shown_and_directives_are_not(site: Path, audits: dict):
+    assert "def atomic_path" in "".join(audits[page_of(site, "nbs/practice/core.ipynb")].text)
+    for path, audit in audits.items():
+        text = "".join(audit.text)
+        assert not [p.pattern for p, _ in book.LEFTOVERS if p.search(text)], path
+        assert not {"cell-output-stderr", "cell-output-error"} & audit.classes, path
+        assert "default_exp" not in text, path
+
+
+def test_furniture_is_chinese(site: Path):
+    for path in (*site.rglob("*.html"), site / "site_libs" / "smalldocs.js"):
+        text = path.read_text(encoding="utf-8")
+        left = re.findall(r'placeholder="[A-Z]\w+|aria-label="[A-Z]\w+|title="[A-Z][\w ]+"|>(?:No results|Note|Tip|Warning|Back to top)<', text)
+        assert not left, (path.name, left)
+        assert path.suffix == ".js" or '<html lang="zh"' in text
+
+
+def test_nothing_is_loaded_from_outside(site: Path, audits: dict):
+    assert {p: book.external(a) for p, a in audits.items() if book.external(a)} == {}
+    assert (site / "site_libs" / "katex" / "fonts" / "KaTeX_Main-Regular.woff2").is_file()
+    for css in site.rglob("*.css"):
+        for url in re.findall(r"url\(\s*[\"']?([^\"')]+)", css.read_text(encoding="utf-8")):
+            assert url.startswith(("data:", "#")) or (css.parent / urlsplit(url).path).is_file(), (css.name, url)
+
+
+def test_internal_links_lead_to_a_page_and_an_id(site: Path, audits: dict):
+    for path, audit in audits.items():
+        for link in (*audit.links, *audit.loads):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            assert target.is_file() and target.is_relative_to(site), (path.name, link)
+            if parts.fragment and target in audits:
+                assert unquote(parts.fragment) in audits[target].ids, (path.name, link)
+
+
+def test_navigation_follows_the_sidebar(site: Path, audits: dict):
+    names = book.listed(book.read_config(ROOT))
+    for before, after in zip(names, names[1:], strict=False):
+        page = page_of(site, before).read_text(encoding="utf-8")
+        following = re.search(r'nav-page-next"><a href="([^"]+)"', page)[1]
+        assert (page_of(site, before).parent / following).resolve() == page_of(site, after)
+    indexed = {entry["href"].split("#")[0] for entry in json.loads((site / "search.json").read_text(encoding="utf-8"))}
+    assert indexed == {page_of(Path(), n).as_posix() for n in names}
+
+
+# ---- in a real browser
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serve the site and remember what was asked for."""
+
+    seen: list[tuple[str, int]] = []
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        self.seen.append((self.path, int(code)))
+
+    def log_message(self, *args: object) -> None:
+        """Keep the test's output quiet."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path):
+    """Serve the site on this machine."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def browse(url: str, profile: Path) -> tuple[str, list[str], list[tuple[str, int]]]:
+    """Open a page in headless Chromium; return its DOM, its console messages and what it asked the server for."""
+    Handler.seen.clear()
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
+    cmd = [CHROMIUM, *flags.split(), "--disable-sync", "--enable-logging=stderr", f"--user-data-dir={profile}", "--virtual-time-budget=8000"]
+    done = subprocess.run([*cmd, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], list(Handler.seen)
+
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["practice/models", "practice/classify"])
+def test_a_browser_typesets_the_formulas(address: str, tmp_path: Path, name: str):
+    dom, console, seen = browse(f"{address}/{name}.html", tmp_path)
+    assert 'class="katex-display"' in dom and 'class="katex"' in dom and "katex-error" not in dom
+    assert not re.search(r'<span class="math (?:inline|display)">\\[(\[]', dom), "有没有排版的公式"
+    assert console == []
+    assert [r for r in seen if r[1] >= 400 and r[0] != "/favicon.ico"] == []
+    assert any(r[0].endswith(".woff2") and "KaTeX" in r[0] for r in seen), "公式的字体没有载入"
+
+
+@needs_chromium
+def test_a_browser_finds_a_chapter_by_a_chinese_word(site: Path, address: str, tmp_path: Path):
+    script = "i = document.querySelector('.smalldocs-search input'); i.value = '填充'; i.dispatchEvent(new Event('input'))"
+    page = (site / "index.html").read_text(encoding="utf-8")
+    probe = site / "probe.html"
+    try:
+        probe.write_text(page.replace("</body>", f"<script>addEventListener('load', () => {{ {script} }})</script></body>"), encoding="utf-8")
+        dom, console, _ = browse(f"{address}/probe.html", tmp_path)
+    finally:
+        probe.unlink()
+    found = re.findall(r'class="search-result" href="([^"#]+)', dom)
+    assert "./practice/text.html" in found and console == []
