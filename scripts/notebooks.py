@@ -32,7 +32,8 @@ def environment(jobs: int) -> dict[str, str]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = str(max(1, cores // jobs))
     return os.environ | {"ECOM_THREADS": share, "OMP_NUM_THREADS": share, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow",
-                         "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+                         "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                         "PYTHONWARNINGS": "ignore:IProgress not found"}
 
 
 def execute(path: Path, env: dict[str, str]) -> tuple[Path, float, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .recommend import centred, product_text
 from ..compliance import check
 from ..core import EcomError, progress, require_columns, write_json
 
@@ -65,10 +66,10 @@ def _cluster(M: np.ndarray, n: int | None, most: int, seed: int) -> np.ndarray:
     distinct = len(np.unique(M.round(6), axis=0))
     if n is not None and not 1 <= n <= len(M):
         raise EcomError(f"人群数 n_segments={n} 无效：应在 1 与用户数 {len(M)} 之间。")
-    if n is not None or distinct < 3:
+    if n is not None or distinct < 2:
         return KMeans(min(n or 1, distinct), n_init=10, random_state=seed).fit_predict(M)
     best, chosen = -2.0, np.zeros(len(M), int)
-    for k in range(2, min(most, distinct - 1, len(M) - 1) + 1):
+    for k in range(2, min(most, distinct, len(M) - 1) + 1):
         labels = KMeans(k, n_init=10, random_state=seed).fit_predict(M)
         score = silhouette_score(M, labels)
         if score > best:
@@ -111,8 +112,9 @@ def current_trends(trends, today: str, ahead: int = 14):
 
 # %% ../../nbs/apps/campaign.ipynb #fc439dc0
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_CLAIMS = re.compile("免费|赠品|赠送|附赠|送礼|包邮|免邮|打折|折扣|特价|优惠券|立减|满减|买一送|半价|限时|限量|秒杀|抢购|仅剩|库存有限|退款|包退|终身|质保|保修|"
+_CLAIMS = re.compile("免费|赠品|赠送|附赠|送礼|包邮|免邮|打折|折扣|特价|优惠|超值|更低|更省|竞争力|更有效|效果更|全新|新品|新款|推出|上市|口碑|就送|买.{0,3}送|送[你您]|环保|健康|最爱|立减|满减|买一送|半价|限时|限量|秒杀|抢购|仅剩|库存有限|退款|包退|终身|质保|保修|"
                      "进口|原产|产自|有机|认证|专利|获奖|明星|医生|专家|科学家|机构推荐|检测报告|实验|临床|销量|热销|爆款|畅销|万人|百万")
+_SPELLED = re.compile("[一二两三四五六七八九十百千万半几]+(?:个小时|个月|小时|分钟|秒|天|周|年|倍|元|块钱|折|层|斤|米|度|毫升|次)")
 _LIMITS = {"title": (4, 30), "body": (20, 160), "cta": (2, 20)}
 _LABELS = {"title": "标题", "body": "正文", "cta": "行动号召"}
 
@@ -126,15 +128,25 @@ def product_facts(product: dict) -> str:
     parts = {"名称": value("title"), "品牌": value("brand"), "类目": value("category"), "价格": price, "属性": attributes, "说明": value("description")}
     return "\n".join(f"{k}：{v}" for k, v in parts.items() if v)
 
-def fact_problems(copy: dict, facts: str) -> list[str]:
-    "What in `copy` (title, body, cta) does not follow from `facts`, or breaks the limits of length and form; empty when all is well."
+def fact_problems(copy: dict, facts: str, context: str = "") -> list[str]:
+    "What in `copy` (title, body, cta) does not follow from `facts` (numbers also from `context`, the trend), or breaks the form; empty when all is well."
     text = "\n".join(str(copy.get(k, "")) for k in _LIMITS)
     problems = [f"{_LABELS[k]}长度 {len(str(copy.get(k, '')))} 不在 {a}–{b} 字之间" for k, (a, b) in _LIMITS.items() if not a <= len(str(copy.get(k, ""))) <= b]
-    known = {float(n) for n in _NUMBER.findall(facts)}
+    known = {float(n) for n in _NUMBER.findall(facts + "\n" + context)}
     problems += [f"数字 {n} 不在商品资料里" for n in dict.fromkeys(_NUMBER.findall(text)) if float(n) not in known]
     problems += [f"“{m}”没有依据" for m in dict.fromkeys(_CLAIMS.findall(text)) if m not in facts]
+    problems += [f"“{m}”不在商品资料里" for m in dict.fromkeys(_SPELLED.findall(text)) if m not in facts + context]
+    if any(context[i:i + 12] in text for i in range(len(context) - 11)):
+        problems.append("照抄了热点")
     if re.search(r"https?://|www\.|[<>{}\[\]]|```", text):
         problems.append("含有网址、代码或括号标记")
+    if not re.search(r"[。！？!?～~…]\s*$", str(copy.get("body", ""))):
+        problems.append("正文没有写完")
+    if len(str(copy.get("title", ""))) == _LIMITS["title"][1]:
+        problems.append("标题可能被截断")
+    name = re.search(r"名称：(.*)", facts)
+    if name and not any(name[1][i:i + 2] in text for i in range(len(name[1]) - 1) if "\u4e00" <= name[1][i] <= "\u9fff" and "\u4e00" <= name[1][i + 1] <= "\u9fff"):
+        problems.append("没有提到商品")
     if len(re.findall(r"[\u4e00-\u9fff]", text)) < 0.5 * len(re.sub(r"\s", "", text)):
         problems.append("不是中文")
     return problems
@@ -144,19 +156,28 @@ def likeness(a: str, b: str) -> float:
     A, B = ({t[i:i + 2] for i in range(len(t) - 1)} for t in (a, b))
     return len(A & B) / max(len(A | B), 1)
 
-def review_copy(copy: dict, facts: str) -> dict:
+def review_copy(copy: dict, facts: str, context: str = "") -> dict:
     "All checks of one copy: {compliance: [violations], facts: [problems], passed: bool}."
     text = "\n".join(str(copy.get(k, "")) for k in _LIMITS)
     found = [asdict(v) for v in check(text)]
-    problems = fact_problems(copy, facts)
+    problems = fact_problems(copy, facts, context)
     return {"compliance": found, "facts": problems, "passed": not problems and not any(v["severity"] in ("high", "medium") for v in found)}
 
 # %% ../../nbs/apps/campaign.ipynb #3780f6bf
 _TITLES = ("{short}，{hook}", "{category}好物：{short}", "{trend_word}，试试{short}", "给{who}的{short}")
 _BODIES = ("{title}，{description}{attributes}价格 {price}，按自己的需要选就好。", "正在看{category}的你，可以了解这款{title}：{description}{attributes}售价 {price}。",
-           "{trend}这款{title}或许用得上：{description}{attributes}{price}。")
+           "{trend_word}，这款{title}或许用得上：{description}{attributes}{price}。")
 _CTAS = ("点开看看详情", "加入购物车比一比", "去看看规格")
 _HOOKS = ("日常用得上", "资料都写清楚", "看完参数再决定")
+
+def _short(title: str, most: int = 16) -> str:
+    "The first words of a title, at most `most` characters; a single longer word is cut."
+    kept = title.split()[:1]
+    for word in title.split()[1:]:
+        if len(" ".join([*kept, word])) > most:
+            break
+        kept.append(word)
+    return " ".join(kept)[:most]
 
 def write_template(product: dict, segment: str, trend: str = "", n: int = 3) -> list[dict]:
     "`n` copies (title, body, cta) from fixed sentences and the product's own facts."
@@ -166,14 +187,15 @@ def write_template(product: dict, segment: str, trend: str = "", n: int = 3) -> 
     title, category = value("title"), value("category") or "好物"
     description = value("description").rstrip("。") + "。" if value("description") else ""
     attributes = "，".join("".join(a.split("#", 1)[-1:]) for a in value("attributes").split(";")[:3] if a.strip())
+    clause = re.split("[，。：；,]", trend)[0]
     start = int(hashlib.sha256((value("item_id") + segment).encode()).hexdigest(), 16)
     copies = []
     for i in range(n):
-        slots = {"title": title, "short": title[:18], "category": category, "who": segment.split("人群")[0][:8] + "爱好者" if segment else "你", "hook": _HOOKS[(start + i) % 3],
-                 "trend_word": re.split("[，。：；,]", trend)[0][:8] or "换个选择", "trend": f"{re.split('[。；]', trend)[0]}。" if trend else "", "description": description,
+        slots = {"title": title, "short": _short(title), "category": category, "who": re.split("人群|与", segment)[0][:8] + "爱好者" if segment else "你", "hook": _HOOKS[(start + i) % 3],
+                 "trend_word": clause if 0 < len(clause) <= 10 else "这个时节", "description": description,
                  "attributes": f"规格：{attributes}。" if attributes else "", "price": f"{float(value('price')):g} 元" if _NUMBER.fullmatch(value("price")) else "见详情页"}
         body = _BODIES[(start + i) % 3].format(**slots)
-        copies.append({"title": _TITLES[(start + i) % 4].format(**slots)[:30], "body": body if len(body) <= 160 else body[:159].rsplit("。", 1)[0] + "。",
+        copies.append({"title": _TITLES[(start + i) % 4].format(**slots)[:29], "body": body if len(body) <= 160 else body[:159].rsplit("。", 1)[0] + "。",
                        "cta": _CTAS[(start + i) % 3]})
     return copies
 
@@ -183,10 +205,18 @@ _SYSTEM = ("你是电商文案编辑。只能使用“商品资料”里的事�
 
 _ANGLES = ("什么时候、在哪里用得上", "规格与材料", "和价格相称的地方", "适合什么样的人", "怎样使用与保养")
 
-def _schema(n: int) -> dict:
-    text = {k: {"type": "string", "minLength": a, "maxLength": b} for k, (a, b) in _LIMITS.items()}
-    one = {"type": "object", "properties": text, "required": list(text), "additionalProperties": False}
-    return {"type": "object", "properties": {"copies": {"type": "array", "items": one, "minItems": n, "maxItems": n}}, "required": ["copies"]}
+_SCHEMA = {"type": "object", "properties": {k: {"type": "string", "minLength": a, "maxLength": b} for k, (a, b) in _LIMITS.items()},
+           "required": list(_LIMITS), "additionalProperties": False}
+
+def _request(facts: str, segment: str, trend: str, brief: str, angle: str) -> str:
+    "What the model is asked for one copy."
+    return (f"商品资料：\n{facts}\n\n目标人群：{segment}\n当前热点：{trend or '无'}\n{f'活动要求：{brief}' if brief else ''}\n"
+            f"请从“{angle}”的角度写 1 份文案：title（标题，8 到 20 字）、body（正文，40 到 80 字，以句号结尾）、cta（行动号召，4 到 10 字）。")
+
+_EXAMPLE = [{"role": "user", "content": _request("名称：竹里 保温杯 500ml\n品牌：竹里\n类目：家居家纺\n价格：69 元\n属性：材质：不锈钢\n说明：杯盖一键弹开，可以单手喝水，杯身细，放得进书包侧袋。",
+                                                 "图书文具人群", "开学季，书包和水杯的搜索增多", "", "什么时候、在哪里用得上")},
+            {"role": "assistant", "content": json.dumps({"title": "自习一上午，热水在手边", "body": "竹里保温杯 500ml，杯身细，放得进书包侧袋；杯盖一键弹开，翻着书也能单手喝水。不锈钢材质，69 元，开学可以带上。",
+                                                         "cta": "看看这只杯子"}, ensure_ascii=False)}]
 
 class LLMWriter:
     "Writes copy with a language model (`ecom_nbdev.models.load_llm`); answers are kept in `log` (JSON lines) and never asked twice."
@@ -202,32 +232,30 @@ class LLMWriter:
                 except (ValueError, KeyError):
                     continue               # the half line of a killed run
 
-    def ask(self, prompt: str, n: int) -> list[dict]:
-        "Up to `n` copies for `prompt`; an answer that is no JSON gives none."
-        key = hashlib.sha256(json.dumps([self.llm.name, self.seed, self.temperature, _SYSTEM, prompt, n]).encode()).hexdigest()[:24]
+    def ask(self, prompt: str) -> dict | None:
+        "The copy that the model gives for `prompt`; None when the answer is no JSON."
+        messages = [{"role": "system", "content": _SYSTEM}, *_EXAMPLE, {"role": "user", "content": prompt}]
+        key = hashlib.sha256(json.dumps([self.llm.name, self.seed, self.temperature, messages]).encode()).hexdigest()[:24]
         if key not in self.known:
-            messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": prompt}]
-            answer = self.llm.chat(messages, max_tokens=150 + 220 * n, temperature=self.temperature, seed=self.seed, json_schema=_schema(n))
+            answer = self.llm.chat(messages, max_tokens=320, temperature=self.temperature, seed=self.seed, json_schema=_SCHEMA)
             self.known[key] = answer
             if self.log:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
                 with open(self.log, "a", encoding="utf-8") as f:
                     f.write(json.dumps({"key": key, "answer": answer}, ensure_ascii=False) + "\n")
         try:
-            copies = json.loads(self.known[key])["copies"]
-            return [{k: str(c.get(k, "")).strip() for k in _LIMITS} for c in copies][:n]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return []
+            return {k: str(json.loads(self.known[key])[k]).strip() for k in _LIMITS}
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def write(self, facts: str, segment: str, trend: str, brief: str = "", n: int = 3) -> list[dict]:
-        "`n` first drafts from the product's facts."
-        return self.ask(f"商品资料：\n{facts}\n\n目标人群：{segment}\n当前热点：{trend or '无'}\n{f'活动要求：{brief}' if brief else ''}\n"
-                        f"请写 {n} 份文案，角度依次为：{'；'.join(_ANGLES[:n])}。开头与句式各不相同。每份含 title（标题，8 到 20 字）、body（正文，40 到 80 字）、cta（行动号召，4 到 10 字）。", n)
+        "Up to `n` first drafts from the product's facts, each from another angle."
+        drafts = (self.ask(_request(facts, segment, trend, brief, _ANGLES[i % len(_ANGLES)])) for i in range(n))
+        return [d for d in drafts if d]
 
     def rewrite(self, copy: dict, problems: list[str], facts: str) -> dict | None:
         "One new try at a copy that failed, told why; None when the answer cannot be read."
-        new = self.ask(f"商品资料：\n{facts}\n\n原文案：{json.dumps(copy, ensure_ascii=False)}\n问题：{'；'.join(problems)}\n请改写这 1 份文案，消除全部问题，只用资料里的事实。", 1)
-        return new[0] if new else None
+        return self.ask(f"商品资料：\n{facts}\n\n原文案：{json.dumps(copy, ensure_ascii=False)}\n问题：{'；'.join(problems)}\n请改写这 1 份文案，消除全部问题，只用资料里的事实。")
 
 # %% ../../nbs/apps/campaign.ipynb #5d287dcb
 @dataclass
@@ -280,47 +308,57 @@ class CampaignPlanner:
         return Campaign(segments, today)
 
     def _choose(self, segments: list[Segment], people: dict, products, trends) -> None:
-        "Trends and products for each segment by likeness of vectors: members against products in stock, then against trends."
+        "Products in stock for each segment by likeness, interests and attitude to prices; then trends by likeness to product and members."
         from ecom_nbdev.models import Embedder
         embedder = self.embedder or Embedder()
         stocked = products[_stock(products) > 0]
         stocked = stocked if len(stocked) else products
-        texts = [" ".join(str(r.get(k, "")) for k in ("title", "category", "attributes", "description")) for r in stocked.to_dict("records")]
-        P = embedder.encode(texts, kind="passage")
-        T = embedder.encode(trends["text"].astype(str).tolist(), kind="passage")
-        U = {uid: v for uid, v in zip(people, embedder.encode([p.to_text() for p in people.values()]), strict=True)}
-        middle = np.mean(list(U.values()), axis=0)          # what all users share says nothing about one segment
-        in_category = stocked["category"].astype(str).to_numpy() if "category" in stocked else None
+        P, mean = _spread(embedder.encode([product_text(r) for r in stocked.to_dict("records")], kind="passage"))
+        T, _ = _spread(embedder.encode(trends["text"].astype(str).tolist(), kind="passage")) if len(trends) else (np.zeros((0, len(mean))), None)
+        U = dict(zip(people, embedder.encode([p.to_text() for p in people.values()]), strict=True))
+        categories = stocked["category"].astype(str).to_numpy() if "category" in stocked else np.full(len(stocked), "")
+        cheap = 0.5 - _price_rank(stocked, categories)
         for s in segments:
-            want = np.mean([U[u] for u in s.user_ids], axis=0) - middle * (len(segments) > 1)
-            score = P @ want
-            for name, weight in s.interests.items() if in_category is not None else ():
-                score = score + weight * (in_category == name)
-            s.product_ids = stocked["item_id"].astype(str).to_numpy()[np.argsort(-score, kind="stable")[:self.products_per_segment]].tolist()
-            chosen = P[np.argsort(-score, kind="stable")[:self.products_per_segment]].mean(0)
-            order = np.argsort(-(T @ (chosen + want)), kind="stable")[:2]
-            s.trends = [str(trends["text"].iloc[i]) for i in order]
+            want = np.mean(centred([U[u] for u in s.user_ids], mean), axis=0)
+            score = P @ want + sum(weight * (categories == name) for name, weight in s.interests.items())
+            if s.price_sensitivity is not None:
+                score = score + 0.4 * (2 * s.price_sensitivity - 1) * cheap
+            best = np.argsort(-score, kind="stable")[:self.products_per_segment]
+            s.product_ids = stocked["item_id"].astype(str).to_numpy()[best].tolist()
+            s.trends = [str(trends["text"].iloc[i]) for i in np.argsort(-(T @ (2 * P[best].mean(0) + want)), kind="stable")[:2]]
             s.brief = _brief(s)
 
     def _write(self, s: Segment, product: dict, trend: str, brief: str, writer: LLMWriter | None) -> None:
         "Write, check, rewrite once, sort into ready and withheld; templates step in when the model gave nothing usable."
         facts = product_facts(product)
-        allowed = "\n".join([facts, trend, brief])
+        allowed = f"{facts}\n{brief}"
         ready: list[dict] = []
         for draft in writer.write(facts, s.segment, trend, brief, self.variants) if writer else []:
-            result, rewritten = review_copy(draft, allowed), False
+            result, rewritten = review_copy(draft, allowed, trend), False
             if not result["passed"] and (again := writer.rewrite(draft, _reasons(result), facts)):
-                draft, result, rewritten = again, review_copy(again, allowed), True
+                draft, result, rewritten = again, review_copy(again, allowed, trend), True
             entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": rewritten, "writer": writer.llm.name}}
             if any(likeness(draft["body"], c["body"]) > 0.6 for c in ready):
                 entry["checks"] |= {"facts": result["facts"] + ["与另一份文案几乎相同"], "passed": False}
             (ready if entry["checks"]["passed"] else s.withheld).append(entry)
         if not ready:
             for draft in write_template(product, s.segment, trend, self.variants):
-                result = review_copy(draft, allowed)
+                result = review_copy(draft, allowed, trend)
                 entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": False, "writer": "template"}}
                 (ready if result["passed"] else s.withheld).append(entry)
         s.ready += ready
+
+def _spread(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "(vectors about their mean, of length 1; the mean); a single vector is left about zero."
+    mean = vectors.mean(0) if len(vectors) > 1 else np.zeros(vectors.shape[1], np.float32)
+    return centred(vectors, mean), mean
+
+def _price_rank(products, categories: np.ndarray) -> np.ndarray:
+    "float (n,): place of each price within its category from 0 (cheapest) to 1; 0.5 where there is none."
+    import pandas as pd
+    if "price" not in products:
+        return np.full(len(products), 0.5)
+    return pd.to_numeric(products["price"], errors="coerce").groupby(categories).rank(pct=True).fillna(0.5).to_numpy()
 
 def _stock(products):
     "Numeric stock; a missing column or value counts as in stock."

@@ -222,7 +222,8 @@ class Recommender:
             Q, at, bm25 = self._find(want, where_clause(category, min_price, max_price, in_stock))
             score = self._score(want, Q, bm25, at)
             best = np.argsort(-score, kind="stable")[:max(50, 5 * k)]
-            order = [best[j] for j in mmr(score[best], self.vectors[at[best]], k, self.balance)]
+            chosen = sorted(mmr(score[best], self.vectors[at[best]], k, self.balance), key=lambda j: -score[best[j]])
+            order = [best[j] for j in chosen]          # MMR chooses which ones; they are listed by score
             quotes = quoted(want, Q, self._embedder(), self.mean)
             rows = [(self.items["item_id"].iloc[at[j]], round(float(score[j]), 4), because(want, quotes, self.vectors[at[j]], self.texts[at[j]], self.categories[at[j]])) for j in order]
         return pd.DataFrame(rows, columns=["item_id", "score", "reason"])
