@@ -5,7 +5,6 @@
 # %% ../../nbs/apps/recommend.ipynb #0e1180bf
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
