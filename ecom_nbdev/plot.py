@@ -12,7 +12,7 @@ from .core import EcomError
 
 # %% auto #0
 __all__ = ['NEEDED', 'SYSTEM_FONTS', 'SHADES', 'DASHES', 'MARKS', 'missing_glyphs', 'font_candidates', 'chinese_font',
-           'luminance', 'figure_style', 'missing_in']
+           'luminance', 'figure_style', 'missing_in', 'png', 'show']
 
 # %% ../nbs/theory/figures.ipynb #3699759b
 def missing_glyphs(text: str, path: str | Path, index: int = 0) -> str:
@@ -91,3 +91,23 @@ def missing_in(fig) -> str:
             text = missing_glyphs(text, path, getattr(path, "face_index", 0))
         out += text
     return "".join(dict.fromkeys(out))
+
+# %% ../nbs/theory/figures.ipynb #581374a1
+def png(fig, colours: int = 64) -> bytes:
+    "A matplotlib figure as the bytes of a PNG with a palette of at most `colours` (2 to 256), about a third of the usual size."
+    import io
+
+    from PIL import Image
+    raw, out = io.BytesIO(), io.BytesIO()
+    fig.savefig(raw, format="png", bbox_inches="tight")
+    Image.open(raw).convert("RGB").quantize(colours, dither=0).save(out, "png", optimize=True)
+    return out.getvalue()
+
+def show(fig) -> None:
+    "Display a figure in a notebook and close it; raises EcomError when a character has no glyph."
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, display
+    plt.close(fig)
+    if gaps := missing_in(fig):
+        raise EcomError(f"图里的“{gaps}”没有字形，会变成方框：请先调用 figure_style()，或换一个有这些字的字体。")
+    display(Image(png(fig)))
