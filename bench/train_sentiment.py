@@ -32,7 +32,7 @@ def main() -> None:
                          learning_rate=args.rate, label_smoothing=0.05, seed=0)
     clf.fit(*train, eval_set=parts["valid"])
     svm = CharModel().fit(*train)
-    scores = {"svm_test_accuracy": float(((svm.scores(parts["test"][0])[:, 0] > 0) == parts["test"][1]).mean()),
+    scores = {"svm_test_accuracy": svm.accuracy(*parts["test"]),
               "valid_accuracy": clf.score(*parts["valid"]), "test_accuracy": clf.score(*parts["test"])}
     metrics = {k: round(v, 4) for k, v in scores.items()} | {"n_valid": len(parts["valid"][0]), "n_test": len(parts["test"][0])}
     clf.save(args.out, metrics, NOTES)

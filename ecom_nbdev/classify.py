@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .core import EcomError, asset, atomic_path, progress, write_json, write_text
+from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
 
 # %% auto #0
@@ -203,13 +203,20 @@ class CharModel:
         "Learn the n-grams (seen at least twice, when there are 200 texts or more) and one weight vector a class."
         from sklearn.svm import LinearSVC
         self.vec_ = self._vectorizer(min_df=2 if len(texts) >= 200 else 1)
-        svm = LinearSVC(C=self.C).fit(self.vec_.fit_transform(texts), y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        svm = LinearSVC(C=self.C).fit(self.vec_.fit_transform(texts), codes)
         self.coef_, self.intercept_ = svm.coef_.astype(np.float32), svm.intercept_.astype(np.float32)
         return self
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         "Signed distances (n, 1) for two classes, (n, classes) for more."
         return np.asarray(self.vec_.transform(texts) @ self.coef_.T + self.intercept_, np.float32)
+
+    def accuracy(self, texts: Sequence[str], y: Sequence) -> float:
+        "Share of `texts` whose best class is their label in `y`."
+        s = self.scores(texts)
+        best = (s[:, 0] > 0).astype(int) if s.shape[1] == 1 else s.argmax(1)
+        return float((self.classes_[best] == np.asarray(y)).mean())
 
     def save(self, folder: Path) -> None:
         "Write lexical.json (the n-grams in order) and lexical.safetensors."
@@ -449,7 +456,7 @@ def add_lora(encoder, rank: int, first_layer: int):
 def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str) -> Path:
     "Write `clf` to `folder`: weights first, classifier.json last, so that a half-written folder never loads."
     from safetensors.torch import save_file
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     (folder / "classifier.json").unlink(missing_ok=True)
     tensors = {f"head.{k}": v.contiguous().cpu() for k, v in clf.net_.head.state_dict().items()}
     if clf.prior_:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'atomic_path', 'write_text',
-           'write_json', 'write_table', 'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'make_folder', 'atomic_path',
+           'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -75,13 +75,24 @@ def asset(name: str) -> Path:
     raise EcomError(f"随包数据里没有 {name}：请重新安装 ecom_nbdev，或检查文件名。")
 
 # %% ../nbs/practice/core.ipynb #0b5543db
+def make_folder(path: str | os.PathLike) -> Path:
+    "Create the folder `path` with its parents and return it; `EcomError` where the disk refuses."
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise EcomError(f"文件夹 {path} 无法建立（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
+    return Path(path)
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    "Yield a temporary path beside `path` (same suffix); rename it to `path` on success, delete it on any error."
+    "Yield a temporary path beside `path` (same suffix); rename it to `path` on success, delete it on any error; `EcomError` where the disk refuses."
     import tempfile
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    make_folder(path.parent)
+    try:
+        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    except OSError as e:
+        raise EcomError(f"写不了 {path}（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
     os.close(fd)
     tmp = Path(tmp)
     try:
@@ -90,6 +101,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.umask(umask)
         tmp.chmod(0o666 & ~umask)
         os.replace(tmp, path)
+    except OSError as e:
+        raise EcomError(f"写 {path} 时出错（{e.strerror or e}）：请检查磁盘空间与权限；原来的文件没有改动。") from None
     finally:
         tmp.unlink(missing_ok=True)
 

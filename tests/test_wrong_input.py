@@ -145,7 +145,8 @@ def test_usage(ecom, tmp_path):
 def test_out_that_cannot_be_written(ecom, reviews, tmp_path):
     (tmp_path / "file").write_text("x")
     one_sentence(ecom("demo", "--out", tmp_path / "file"), "文件")
-    one_sentence(ecom("predict", reviews, "--out", tmp_path / "file" / "p.csv"), "file")
+    one_sentence(ecom("predict", reviews, "--out", tmp_path / "file" / "p.csv"), "file", "无法建立")
+    one_sentence(ecom("demo", "--out", tmp_path / "file" / "run"), "file", "无法建立")
 
 
 def test_nothing_heavy_is_imported_at_the_start():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .recommend import Want, _usable, as_want, because, centred, dislike_penalties, quoted
+from .recommend import Want, as_want, because, centred, dislike_penalties, quoted, usable_rows
 from ..core import EcomError, require_columns
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class AdMatcher:
         "Index `ads` (ad_id, text, and perhaps item_id, category, bid, budget, keywords); `log`: see `learn`."
         if self.frequency_cap < 1 or self.impressions < 1:
             raise EcomError("frequency_cap 与 impressions 都应是正整数。")
-        table, self.notes = _usable(ads, "ad_id", "text", "广告表")
+        table, self.notes = usable_rows(ads, "ad_id", "text", "广告表")
         self.ads, self.rejects_ = self._lawful(table)
         self.ids = self.ads["ad_id"].astype(str).tolist()
         self.categories = self.ads["category"].fillna("").astype(str).tolist() if "category" in self.ads else [""] * len(self.ads)

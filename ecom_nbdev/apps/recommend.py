@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'Recommender', 'where_clause',
-           'quoted', 'because', 'shared_words', 'baseline_lists', 'list_quality']
+__all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'Recommender', 'usable_rows',
+           'where_clause', 'quoted', 'because', 'shared_words', 'baseline_lists', 'list_quality']
 
 # %% ../../nbs/apps/recommend.ipynb #0c59a686
 def centred(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -138,7 +138,7 @@ class Recommender:
 
     def fit(self, products: pd.DataFrame, interactions: pd.DataFrame | None = None) -> Recommender:
         "Index `products` (item_id, title, and perhaps brand, category, price, attributes, description, stock); `interactions` (user_id, item_id)."
-        self.items, self.notes = _usable(products, "item_id", "title", "商品表")
+        self.items, self.notes = usable_rows(products, "item_id", "title", "商品表")
         self.ids = self.items["item_id"].astype(str).tolist()
         self._at = {i: n for n, i in enumerate(self.ids)}
         self.texts = [product_text(r) for r in self.items.to_dict("records")]
@@ -257,7 +257,7 @@ class Recommender:
         order = np.argsort(-score, kind="stable")
         return pd.DataFrame({"item_id": [item_ids[j] for j in order], "score": score[order].round(4)})
 
-def _usable(table: pd.DataFrame, key: str, text: str, where: str) -> tuple[pd.DataFrame, list[str]]:
+def usable_rows(table: pd.DataFrame, key: str, text: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     "(rows with an id of their own and a text, notes on the others); `EcomError` when none is left."
     require_columns(table, [key, text], where)
     empty = table[text].isna() | (table[text].astype(str).str.strip() == "") | table[key].isna()
