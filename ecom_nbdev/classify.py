@@ -17,28 +17,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
+from .training import fine_tune
 
 # %% auto #0
-__all__ = ['PREFIXES', 'SHIPPED', 'train_batches', 'run_layers', 'mean_pool', 'TextNet', 'fine_tune', 'CharModel',
-           'TextClassifier', 'check_texts', 'softmax', 'add_lora', 'save_classifier', 'model_card', 'classifier_folder',
+__all__ = ['PREFIXES', 'SHIPPED', 'run_layers', 'mean_pool', 'TextNet', 'CharModel', 'TextClassifier', 'check_texts', 'net_class',
+           'set_dropout', 'mix_features', 'softmax', 'add_lora', 'save_classifier', 'model_card', 'classifier_folder',
            'load_classifier', 'merge_lora', 'base_encoder', 'prior_head']
-
-# %% ../nbs/practice/classify.ipynb #5dc31ddc
-def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
-    "Shuffled index arrays of like length for one epoch: rows x longest <= `budget` tokens and at most `max_rows` rows each."
-    lengths = np.asarray(lengths)
-    order = np.argsort(lengths + rng.uniform(-4, 4, len(lengths)))
-    groups: list[np.ndarray] = []
-    start, longest = 0, 0
-    for at, i in enumerate(order):
-        longest = max(longest, int(lengths[i]))
-        if at > start and ((at - start + 1) * longest > budget or at - start >= max_rows):
-            groups.append(order[start:at])
-            start, longest = at, int(lengths[i])
-    if len(order):
-        groups.append(order[start:])
-    rng.shuffle(groups)
-    return groups
 
 # %% ../nbs/practice/classify.ipynb #1dbe70cc
 def run_layers(encoder, hidden, mask, start: int, stop: int):
@@ -61,7 +45,7 @@ class TextNet:
     def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
                  bf16: bool = False):
         import torch
-        self.bf16 = bf16
+        self.bf16, self.dropout, self.losses = bf16, 0.1, []
         self.encoder, self.tok, self.freeze, self.prefix = encoder.to(device), tok, freeze, prefix
         self.max_length, self.device, self.pad = max_length, device, encoder.config.pad_token_id or 0
         self.head = torch.nn.Linear(encoder.config.hidden_size, num_labels).to(device)
@@ -124,72 +108,6 @@ class TextNet:
         with torch.inference_mode():
             return self.head(torch.from_numpy(vectors).to(self.device)).cpu().numpy()
 
-# %% ../nbs/practice/classify.ipynb #f899f225
-def fine_tune(net: TextNet, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str], val_y: np.ndarray, *, epochs: int = 3,
-              learning_rate: float = 5e-5, head_rate: float = 1e-3, batch_tokens: int = 1536, batch_rows: int = 32, warmup: float = 0.06,
-              weight_decay: float = 0.01, label_smoothing: float = 0.0, class_weight: np.ndarray | None = None, patience: int = 1,
-              seed: int = 0) -> list[dict]:
-    "Train the parameters of `net` that require gradients; returns one dict (epoch, loss, val_accuracy) an epoch and keeps the best epoch."
-    import torch
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    ids = net.tokenize(texts)
-    states = net.lower(ids)
-    target = torch.as_tensor(y, device=net.device)
-    loss_of = torch.nn.CrossEntropyLoss(weight=None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device),
-                                        label_smoothing=label_smoothing)
-    body = [p for p in net.encoder.parameters() if p.requires_grad]
-    groups = [{"params": net.head.parameters(), "lr": head_rate}] + ([{"params": body, "lr": learning_rate}] if body else [])
-    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
-    lengths = [len(i) for i in ids]
-    plan = [train_batches(lengths, batch_tokens, batch_rows, rng) for _ in range(epochs)]
-    total = sum(map(len, plan))
-    ramp = max(1, round(warmup * total))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: (s + 1) / ramp if s < ramp else max(0.0, (total - s) / (total - ramp + 1)))
-    history, best, kept = [], -1.0, None
-    for epoch, order in enumerate(plan, 1):
-        loss = _one_epoch(net, order, ids, states, target, loss_of, optimizer, schedule, body)
-        accuracy = float((net.logits(net.vectors(val_texts)).argmax(1) == val_y).mean())
-        history.append({"epoch": epoch, "loss": round(loss, 4), "val_accuracy": round(accuracy, 4)})
-        if accuracy > best:
-            best, kept, waited = accuracy, _trainable_state(net), 0
-        elif (waited := waited + 1) >= patience:
-            break
-    _restore(net, kept)
-    return history
-
-def _one_epoch(net, order, ids, states, target, loss_of, optimizer, schedule, body) -> float:
-    "One pass over the batches `order`; returns the mean loss a text."
-    import torch
-    net.encoder.train()
-    summed = rows = 0
-    for group in progress(order, "训练", len(order)):
-        with net.autocast():
-            pooled = net.pooled(group, ids, states)
-        pooled = torch.nn.functional.dropout(pooled.float(), 0.1)
-        loss = loss_of(net.head(pooled), target[group])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(body + list(net.head.parameters()), 1.0)
-        optimizer.step()
-        schedule.step()
-        summed, rows = summed + loss.item() * len(group), rows + len(group)
-    return summed / max(rows, 1)
-
-def _trainable_state(net) -> dict:
-    "Copies of the head and of the encoder's parameters that are being trained."
-    return {"head": copy.deepcopy(net.head.state_dict()),
-            "body": {k: p.detach().clone() for k, p in net.encoder.named_parameters() if p.requires_grad}}
-
-def _restore(net, kept: dict) -> None:
-    "Put the parameters of `_trainable_state` back."
-    import torch
-    net.head.load_state_dict(kept["head"])
-    named = dict(net.encoder.named_parameters())
-    with torch.no_grad():
-        for k, v in kept["body"].items():
-            named[k].copy_(v)
-
 # %% ../nbs/practice/classify.ipynb #0b6a7e72
 class CharModel:
     "Character 1-3-gram TF-IDF with a linear SVM: the strong classical baseline, and the lexical half of `TextClassifier(lexical=True)`."
@@ -243,31 +161,37 @@ _MAX_VECTORS = 200_000
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """Text classifier on a pretrained encoder with scikit-learn's habits (`fit`, `predict`, `predict_proba`, `clone`, `GridSearchCV`).
 
-    Parameters: `model` name, folder, Hub id or a saved classifier (its encoder is used); `backend` torch; `mode` full, head or lora;
+    Parameters: `model` name, folder, Hub id or a saved classifier (its encoder is used); `backend` torch or tensorflow (modes full and head); `mode` full, head or lora;
     `max_length` tokens kept; `epochs`, `learning_rate` (default by mode), `batch_tokens`, `warmup` (share of steps), `weight_decay`,
     `freeze_layers` lower layers left alone (default half of them), `lora_rank`, `class_weight` None or "balanced", `label_smoothing`;
     `validation` share held out for early stopping and mixing, `patience` epochs; `C` inverse strength of the head's penalty (mode head);
     `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda;
-    `precision` float32 or bfloat16 of the matrix products (None: bfloat16 where the hardware has it, see `native_bf16`).
+    `precision` float32 or bfloat16 of the matrix products (None: bfloat16 by torch where the hardware has it, see `native_bf16`);
+    `checkpoint` folder for the state of the training (`fit(resume=True)` goes on from it); `log_dir` folder for TensorBoard files;
+    `dropout` share of units dropped in training, everywhere (None: as the checkpoint says, and 0.1 before the head).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
     def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
                  warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
                  patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
-                 precision=None):
+                 precision=None, checkpoint=None, log_dir=None, dropout=None):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
         self.validation, self.patience, self.C, self.lexical, self.max_encode = validation, patience, C, lexical, max_encode
-        self.seed, self.device, self.precision = seed, device, precision
+        self.seed, self.device, self.precision, self.checkpoint, self.log_dir = seed, device, precision, checkpoint, log_dir
+        self.dropout = dropout
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string, tags.input_tags.two_d_array, tags.input_tags.one_d_array = True, False, True
         return tags
 
-    def fit(self, X: Sequence[str], y: Sequence, unlabeled: Sequence[str] | None = None, eval_set: tuple | None = None) -> TextClassifier:
-        "Train on texts `X` (n strings) with labels `y` (n values); `eval_set` (texts, labels) replaces the part held out of X."
+    onnx_ = None       # the exported model that predicts, after `export_onnx`
+
+    def fit(self, X: Sequence[str], y: Sequence, unlabeled: Sequence[str] | None = None, eval_set: tuple | None = None,
+            resume: bool = False) -> TextClassifier:
+        "Train on texts `X` (n strings) with labels `y` (n values); `eval_set` (texts, labels) replaces the part held out of X; `resume` an interrupted training."
         self._check_params(unlabeled)
         X, y = check_texts(X), np.asarray(y)
         if len(X) != len(y):
@@ -276,9 +200,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise EcomError(f"训练数据只有 {len(self.classes_)} 个类别（{'、'.join(map(str, self.classes_)) or '没有行'}），至少要有两个。")
         train, val = self._parts(X, codes, eval_set)
-        self.net_ = self._new_net()
+        self.net_, self.onnx_ = self._new_net(), None
         self.prior_ = prior_head(self.model, self.classes_) if self.mode == "head" and self.lexical else None
-        self.history_ = self._fit_head(*train) if self.mode == "head" else self._fine_tune(*train, *val)
+        self.history_ = self._fit_head(*train) if self.mode == "head" else self._fine_tune(*train, *val, resume)
         self.lexical_ = self.mixer_ = None
         if self.lexical:
             self._fit_lexical(train, val)
@@ -290,6 +214,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         X = check_texts(self._fitted(X))
         if not len(X):
             return np.empty((0, len(self.classes_)))
+        if self.onnx_ is not None:
+            return self.onnx_.predict_proba(X)
         V = self._vectors(X)
         return softmax(self.net_.logits(V) if self.mixer_ is None else self._mix_features(V, X) @ self.mixer_[0].T + self.mixer_[1])
 
@@ -299,13 +225,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[proba.argmax(1)]
 
     def _fitted(self, X):
-        if not hasattr(self, "net_"):
+        if not hasattr(self, "net_") and self.onnx_ is None:
             raise EcomError("分类器还没有训练：请先调用 fit，或用 TextClassifier.load 载入。")
         return X
 
     def _check_params(self, unlabeled) -> None:
-        if self.backend != "torch":
-            raise EcomError(f"backend={self.backend!r} 在 0.1 版中不可用：请用 backend='torch'（TensorFlow 一章完成后提供）。")
+        if self.backend not in ("torch", "tensorflow"):
+            raise EcomError(f"backend={self.backend!r} 无效：只能是 torch 或 tensorflow。")
+        if self.backend == "tensorflow" and (self.mode == "lora" or self.checkpoint or self.log_dir):
+            raise EcomError("backend='tensorflow' 只有 mode='full' 与 'head'，也不写检查点与 TensorBoard：请去掉这些选项，或用 backend='torch'。")
         if self.mode not in ("full", "head", "lora"):
             raise EcomError(f"mode={self.mode!r} 无效：0.1 版只有 full、head、lora。")
         if self.precision not in (None, "float32", "bfloat16"):
@@ -343,17 +271,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             encoder = copy.deepcopy(encoder)
         layers = len(encoder.encoder.layer) if hasattr(encoder, "encoder") else 0
         freeze = layers // 2 if self.freeze_layers is None else min(self.freeze_layers, layers)
-        return TextNet(encoder, tok, len(self.classes_), 0 if self.mode == "head" else freeze, prefix, self.max_length, device, self._bf16(device))
+        if self.mode != "head" and self.dropout is not None:
+            set_dropout(encoder, self.dropout)
+        net = net_class(self.backend)(encoder, tok, len(self.classes_), 0 if self.mode == "head" else freeze, prefix, self.max_length, device, self._bf16(device))
+        net.dropout = net.dropout if self.dropout is None else self.dropout
+        return net
 
     def _bf16(self, device: str) -> bool:
-        return native_bf16(device) if self.precision is None else self.precision == "bfloat16"
+        return self.backend == "torch" and native_bf16(device) if self.precision is None else self.precision == "bfloat16"
 
     def _vectors(self, X: Sequence[str]) -> np.ndarray:
         "Pooled vectors of X; in mode head those seen before come from memory (texts repeat over the folds of a grid search)."
         if self.mode != "head":
             return self.net_.vectors(X)
         saved = classifier_folder(self.model)
-        key = (str(self.model), saved and (saved / "classifier.json").stat().st_mtime_ns, self.max_length, self.net_.bf16)
+        key = (str(self.model), saved and (saved / "classifier.json").stat().st_mtime_ns, self.max_length, self.net_.bf16, self.backend)
         known = _VECTORS.setdefault(key, {})
         new = list(dict.fromkeys(t for t in X if t not in known))
         if len(known) + len(new) > _MAX_VECTORS:
@@ -382,7 +314,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             self.net_.head.bias.copy_(torch.from_numpy(bias))
         return [{"rows": len(X), "train_accuracy": round(float(lr.score(V, codes)), 4)}]
 
-    def _fine_tune(self, X, codes, Xv, yv) -> list[dict]:
+    def _fine_tune(self, X, codes, Xv, yv, resume) -> list[dict]:
         "Modes full and lora: choose what is trained, then run `fine_tune`."
         for p in self.net_.encoder.parameters():
             p.requires_grad_(False)
@@ -395,8 +327,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         weight = None
         if self.class_weight == "balanced":
             weight = len(codes) / (len(self.classes_) * np.bincount(codes, minlength=len(self.classes_)))
-        return fine_tune(self.net_, X, codes, Xv, yv, epochs=self.epochs, learning_rate=rate, batch_tokens=self.batch_tokens, warmup=self.warmup,
-                         weight_decay=self.weight_decay, label_smoothing=self.label_smoothing, class_weight=weight, patience=self.patience, seed=self.seed)
+        options = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
+                   "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
+        if self.backend == "tensorflow":
+            from ecom_nbdev.tfnet import fine_tune_tf
+            return fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
+        return fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
 
     def _add_lora(self) -> None:
         "Put low-rank adapters (PEFT) beside every linear map of the layers that are not frozen."
@@ -418,16 +354,25 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def _mix_features(self, V: np.ndarray, X) -> np.ndarray:
         "What the mixer sees of vectors V and texts X: logits of the head, of the base's own head where it has the same classes, n-gram scores."
         heads = [self.net_.logits(V)] + ([V @ self.prior_["weight"].T + self.prior_["bias"]] if self.prior_ else [])
-        return np.hstack([(z - z.mean(1, keepdims=True))[:, 1:] for z in heads] + [self.lexical_.scores(X)])
+        return mix_features(heads, self.lexical_.scores(X))
 
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the classifier as a folder (safetensors, classifier.json, model card README.md); `metrics` go into the card."
         return save_classifier(self._fitted(self), Path(folder), metrics or {}, notes)
 
+    def export_onnx(self, folder: str | os.PathLike, quantize: str | None = "int8", corpus: Sequence[str] | None = None) -> Path:
+        "Write `folder` for ONNX Runtime (see `inference.export_onnx`); from now on it predicts, here and after `load(folder)`."
+        from ecom_nbdev.inference import OnnxClassifier, export_onnx
+        self.onnx_ = OnnxClassifier(export_onnx(self, folder, quantize, corpus))
+        return Path(folder)
+
     @classmethod
-    def load(cls, folder: str | os.PathLike, device: str | None = None) -> TextClassifier:
-        "Read a folder that `save` wrote, or a shipped classifier by name (sentiment)."
-        return load_classifier(cls, folder, device)
+    def load(cls, folder: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
+        "Read a folder that `save` wrote, or a shipped classifier by name (sentiment); `backend` (default: the one that trained it) computes."
+        if device is None and backend is None and (Path(folder) / "onnx.json").is_file():
+            from ecom_nbdev.inference import load_exported
+            return load_exported(cls, folder)
+        return load_classifier(cls, folder, device, backend)
 
 def check_texts(X) -> list[str]:
     "X as a list of strings; `EcomError` names the first item that is none."
@@ -436,6 +381,25 @@ def check_texts(X) -> list[str]:
         if not isinstance(t, str):
             raise EcomError(f"第 {i + 1} 条不是文本（{type(t).__name__}）：请先去掉空值或转换成字符串。")
     return X
+
+def net_class(backend: str) -> type[TextNet]:
+    "`TextNet`, or its TensorFlow counterpart."
+    if backend == "torch":
+        return TextNet
+    from ecom_nbdev.tfnet import TFTextNet
+    return TFTextNet
+
+def set_dropout(encoder, rate: float) -> None:
+    "Make every dropout of a PyTorch encoder, and what its configuration says of it, `rate`."
+    import torch
+    encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = rate
+    for m in encoder.modules():
+        if isinstance(m, torch.nn.Dropout):
+            m.p = rate
+
+def mix_features(heads: Sequence[np.ndarray], scores: np.ndarray) -> np.ndarray:
+    "What the mixer sees: the logits of each head, centred and without the first class, beside the n-gram `scores`."
+    return np.hstack([(z - z.mean(1, keepdims=True))[:, 1:] for z in heads] + [scores])
 
 def softmax(z: np.ndarray) -> np.ndarray:
     "Row-wise softmax of (n, classes)."
@@ -456,8 +420,11 @@ def add_lora(encoder, rank: int, first_layer: int):
 def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str) -> Path:
     "Write `clf` to `folder`: weights first, classifier.json last, so that a half-written folder never loads."
     from safetensors.torch import save_file
+    if not hasattr(clf, "net_"):
+        raise EcomError("这个分类器由导出的 ONNX 载入，没有可以保存的权重：请复制整个文件夹，或载入 save 写的文件夹。")
     make_folder(folder)
-    (folder / "classifier.json").unlink(missing_ok=True)
+    for stale in ("classifier.json", "onnx.json"):
+        (folder / stale).unlink(missing_ok=True)
     tensors = {f"head.{k}": v.contiguous().cpu() for k, v in clf.net_.head.state_dict().items()}
     if clf.prior_:
         import torch
@@ -515,7 +482,7 @@ def classifier_folder(name: str | os.PathLike) -> Path | None:
         return asset(f"weights/{name}/classifier.json").parent
     return Path(name) if (Path(name) / "classifier.json").is_file() else None
 
-def load_classifier(cls, name: str | os.PathLike, device: str | None = None) -> TextClassifier:
+def load_classifier(cls, name: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
     "Rebuild a `TextClassifier` from its folder or shipped name."
     from safetensors.torch import load_file
     folder = classifier_folder(name)
@@ -523,7 +490,7 @@ def load_classifier(cls, name: str | os.PathLike, device: str | None = None) -> 
         raise EcomError(f"{name} 不是已保存的分类器（没有 classifier.json）：请给出 ecom train --out 写的文件夹，或随包的名字 {'、'.join(SHIPPED)}。")
     info = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
     clf = cls(**info["params"])
-    clf.device = device
+    clf.device, clf.backend = device, backend or clf.backend
     clf.classes_, clf.history_, clf.n_train_ = np.array(info["classes"]), info["history"], info["n_train"]
     dev = pick_device(device)
     if clf.mode == "full":
@@ -533,7 +500,8 @@ def load_classifier(cls, name: str | os.PathLike, device: str | None = None) -> 
     tensors = load_file(folder / "head.safetensors")
     if clf.mode == "lora":
         encoder = merge_lora(encoder, {k[5:]: v.float() for k, v in tensors.items() if k.startswith("lora.")}, clf.lora_rank, info["freeze"])
-    clf.net_ = TextNet(encoder, tok, len(clf.classes_), 0 if clf.mode == "head" else info["freeze"], info["prefix"], clf.max_length, dev, clf._bf16(dev))
+    clf.net_ = net_class(clf.backend)(encoder, tok, len(clf.classes_), 0 if clf.mode == "head" else info["freeze"], info["prefix"], clf.max_length, dev,
+                                      clf._bf16(dev))
     clf.net_.head.load_state_dict({k[5:]: v for k, v in tensors.items() if k.startswith("head.")})
     clf.prior_ = {k[6:]: v.numpy() for k, v in tensors.items() if k.startswith("prior.")} or None
     clf.lexical_ = CharModel.load(folder) if (folder / "lexical.json").exists() else None
@@ -568,7 +536,7 @@ def _saved_encoder(name: str, device: str) -> TextClassifier:
     "A saved classifier, kept by name and time of writing so that its encoder is merged once."
     key = (name, device, (classifier_folder(name) / "classifier.json").stat().st_mtime_ns)
     if key not in _SAVED:
-        _SAVED[key] = load_classifier(TextClassifier, name, device)
+        _SAVED[key] = load_classifier(TextClassifier, name, device, "torch")
     return _SAVED[key]
 
 _SAVED: dict[tuple, TextClassifier] = {}

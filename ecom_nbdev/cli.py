@@ -97,19 +97,28 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
           text: TextColumn = "text", label: Annotated[str, typer.Option("--label", help="标签所在的列。")] = "label",
           backend: Annotated[Backend, typer.Option(help="训练框架。")] = Backend.torch, mode: Annotated[Mode, typer.Option(help="训练哪些参数。")] = Mode.head,
           model: Annotated[str, typer.Option(help="基座模型：名字、文件夹、Hub 上的仓库，或 sentiment。")] = "e5-small",
-          epochs: Annotated[int, typer.Option(help="最多几轮（full、lora）。", min=1)] = 3, seed: int = 0, as_json: Json = False) -> None:
+          epochs: Annotated[int, typer.Option(help="最多几轮（full、lora）。", min=1)] = 3, seed: int = 0,
+          resume: Annotated[bool, typer.Option("--resume", help="接着上次中断的训练（full、lora）。")] = False, as_json: Json = False) -> None:
     "训练文本分类器；留出 10 % 测试，与字符 TF-IDF + LinearSVC 比较。"
+    import shutil
+
     from ecom_nbdev.apps.pipeline import split_reviews
     from ecom_nbdev.classify import CharModel, TextClassifier
+    from ecom_nbdev.training import draw_curve
     table, rejected = read_input(reviews, text, [text, label], out)
     if out.exists() and not out.is_dir():
         raise EcomError(f"--out {out} 是一个文件，请给出文件夹。")
     parts = split_reviews(table.rename(columns={text: "text", label: "label"}), seed)
     (Xt, yt), (Xv, yv), (Xs, ys) = (parts[s] for s in ("train", "valid", "test"))
-    clf = TextClassifier(model=model, mode=mode.value, backend=backend.value, epochs=epochs, seed=seed, lexical=True).fit(Xt, yt, eval_set=(Xv, yv))
+    clf = TextClassifier(model=model, mode=mode.value, backend=backend.value, epochs=epochs, seed=seed, lexical=True, checkpoint=out / "checkpoint")
+    clf.fit(Xt, yt, eval_set=(Xv, yv), resume=resume)
     metrics = {"test_accuracy": round(float(clf.score(Xs, ys)), 4), "baseline_accuracy": round(CharModel().fit(Xt, yt).accuracy(Xs, ys), 4),
                "n_train": len(Xt), "n_valid": len(Xv), "n_test": len(Xs)}
+    clf.checkpoint = None
     clf.save(out, metrics, f"由 ecom train 用 {reviews.name} 训练。")
+    if mode != Mode.head:
+        draw_curve(clf.net_.losses, clf.history_, out / "learning_curve.png")
+    shutil.rmtree(out / "checkpoint", ignore_errors=True)
     if as_json:
         typer.echo(json.dumps(metrics, ensure_ascii=False))
     finish(f"测试准确率 {metrics['test_accuracy']:.1%}（基线 {metrics['baseline_accuracy']:.1%}，{len(Xs)} 条），分类器在 {out}", rejected, out)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'make_folder', 'atomic_path',
-           'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record',
+           'make_folder', 'atomic_path', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -73,6 +73,15 @@ def asset(name: str) -> Path:
         if (root / name).exists():
             return root / name
     raise EcomError(f"随包数据里没有 {name}：请重新安装 ecom_nbdev，或检查文件名。")
+
+def bench_record(name: str, command: str = "") -> dict:
+    "The newest line of bench/results/`name`.jsonl in a checkout whose command contains `command`: bench, command, machine, rows."
+    path = Path(importlib.import_module("ecom_nbdev").__file__).parent.parent / "bench" / "results" / f"{name}.jsonl"
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+    found = [r for r in lines if command in r["command"]]
+    if not found:
+        raise EcomError(f"没有 bench/{name}.py 的测量记录（命令含 {command!r}）：请在仓库里先运行 python bench/{name}.py。")
+    return found[-1]
 
 # %% ../nbs/practice/core.ipynb #0b5543db
 def make_folder(path: str | os.PathLike) -> Path:

@@ -539,7 +539,7 @@ class LLM:
         "Free what the model holds."
 
 class GGUFModel(LLM):
-    "A GGUF file run by llama.cpp in this process (xllamacpp), its own log turned off; `n_ctx` tokens of context."
+    "A GGUF file run by llama.cpp in this process (xllamacpp, `server`), its own log turned off; `n_ctx` tokens of context."
     def __init__(self, path: Path, name: str = "", n_ctx: int = 4096):
         xllamacpp = require("xllamacpp", "llm")
         params = xllamacpp.CommonParams()
@@ -547,12 +547,12 @@ class GGUFModel(LLM):
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = n_threads()
         self.name, self.usage = name or path.stem, {}
         try:
-            self._server = xllamacpp.Server(params)
+            self.server = xllamacpp.Server(params)
         except Exception as e:  # noqa: BLE001 - the native library throws bare exceptions
             raise EcomError(f"{path} 不能作为 GGUF 模型载入（{str(e).strip()[:80] or type(e).__name__}），请检查文件是否完整。") from None
 
     def _whole(self, body: dict) -> str:
-        answer = self._server.handle_chat_completions(body)
+        answer = self.server.handle_chat_completions(body)
         if "choices" not in answer:
             raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
         self.usage = answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")}
@@ -566,7 +566,7 @@ class GGUFModel(LLM):
             return False
         def work():
             try:
-                self._server.handle_chat_completions(body | {"stream": True}, take)
+                self.server.handle_chat_completions(body | {"stream": True}, take)
             finally:
                 pieces.put(None)
         threading.Thread(target=work, daemon=True).start()
@@ -577,7 +577,7 @@ class GGUFModel(LLM):
 
     def close(self) -> None:
         "Free the model's memory."
-        self._server = None
+        self.server = None
 
 # %% ../nbs/practice/models.ipynb #407b0a4b
 _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")

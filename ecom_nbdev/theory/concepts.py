@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'NgramLM', 'diagonal_gaussian', 'GenerativeClassifier', 'review_part',
-           'draw_labels', 'mean_interval', 'curve_methods', 'answer_log_odds', 'llm_log_odds']
+__all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'context_counts', 'NgramLM', 'diagonal_gaussian',
+           'GenerativeClassifier', 'review_part', 'draw_labels', 'mean_interval', 'curve_methods', 'answer_log_odds',
+           'llm_log_odds']
 
 # %% ../../nbs/theory/concepts.ipynb #61e8c539
 TASKS = (
@@ -48,6 +49,17 @@ def ngram_counts(strings: Iterable[str], order: int, kinds: bool) -> list[Counte
             counts[n - 1] = Counter(g[1:] for g in counts[n])
     return counts
 
+def context_counts(counts: Iterable[Counter]) -> tuple[list[Counter], list[Counter]]:
+    "For each order: context -> sum of the counts after it, and context -> number of different characters after it."
+    totals, kinds = [], []
+    for c in counts:
+        totals.append(Counter())
+        kinds.append(Counter())
+        for gram, times in c.items():
+            totals[-1][gram[:-1]] += times
+            kinds[-1][gram[:-1]] += 1
+    return totals, kinds
+
 class NgramLM:
     """Character n-gram language model: interpolated Kneser-Ney (Chen and Goodman 1999) or add-k.
 
@@ -65,11 +77,7 @@ class NgramLM:
         self.alphabet = frozenset("".join(texts) if alphabet is None else alphabet)
         self.size = len(self.alphabet) + 2                      # and the unknown character and the end
         self.counts = ngram_counts(map(self._chars, texts), self.order, self.smoothing == "kn")
-        self.totals, self.kinds = [Counter() for _ in self.counts], [Counter() for _ in self.counts]
-        for c, total, kinds in zip(self.counts, self.totals, self.kinds, strict=True):
-            for gram, times in c.items():
-                total[gram[:-1]] += times
-                kinds[gram[:-1]] += 1
+        self.totals, self.kinds = context_counts(self.counts)
         return self
 
     def _chars(self, text: str) -> str:
@@ -214,8 +222,8 @@ def answer_log_odds(top: Sequence[tuple[str, float]]) -> float:
 
 def llm_log_odds(llm, text: str, max_chars: int = 200) -> float:
     "`answer_log_odds` of a `GGUFModel` for one review cut to `max_chars`; `EcomError` for a model that gives no log-probabilities."
-    if not hasattr(llm, "_server"):
+    if not hasattr(llm, "server"):
         raise EcomError(f"模型 {getattr(llm, 'name', llm)} 不给出对数概率：请用本地的 GGUF 模型。")
     body = {"messages": [{"role": "user", "content": _ASK.format(text=text[:max_chars])}], "max_tokens": 1, "temperature": 0, "logprobs": True, "top_logprobs": 20}
-    first = llm._server.handle_chat_completions(body)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    first = llm.server.handle_chat_completions(body)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
     return answer_log_odds([(d["token"], d["logprob"]) for d in first])

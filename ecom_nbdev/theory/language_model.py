@@ -20,7 +20,7 @@ from ..text import Vocab
 __all__ = ['PAD', 'UNK', 'BOS', 'EOS', 'SPECIALS', 'CODE_POINT_BITS', 'char_vocab', 'to_ids', 'discounts', 'ngram_counts',
            'context_totals', 'KneserNey', 'log_softmax', 'cross_entropy', 'perplexity', 'bits_per_char',
            'transformer_lm', 'train_lm', 'lm_logprobs', 'mixed_logprobs', 'best_weight', 'with_temperature',
-           'keep_top_k', 'keep_top_p', 'sample', 'beam_search', 'llm_logprobs']
+           'keep_top_k', 'keep_top_p', 'sample', 'beam_search', 'llm_tokens', 'llm_logprobs']
 
 # %% ../../nbs/theory/language_model.ipynb #19e7e778
 PAD, UNK, BOS, EOS = range(4)
@@ -309,26 +309,25 @@ def beam_search(next_logits: Callable[[list[int]], np.ndarray], prefix: Sequence
     return beams
 
 # %% ../../nbs/theory/language_model.ipynb #cff66bf5
-def _post(llm, path: str, body: dict) -> dict:
-    "Answer of the model's own local server."
-    request = urllib.request.Request(llm._server.listening_address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def llm_tokens(llm, text: str) -> list[int]:
+    "Token numbers of `text` under a GGUF model (`load_llm`); special tokens in it are parsed."
+    request = urllib.request.Request(llm.server.listening_address + "/tokenize", json.dumps({"content": text}).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)
+        return json.load(answer)["tokens"]
 
 def _forced(llm, prompt: list[int], token: int, n_probs: int) -> dict | None:
     "Report on the one token generated after `prompt`, which a bias makes `token`; None for a token that is part of a character."
     body = {"prompt": prompt, "n_predict": 1, "n_probs": n_probs, "temperature": 0, "cache_prompt": True, "logit_bias": [[token, 1000.0]]}
-    report = llm._server.handle_completions(body)["choices"][0]["logprobs"]
+    report = llm.server.handle_completions(body)["choices"][0]["logprobs"]
     return report["content"][0] if report and report["content"] else None
 
 def llm_logprobs(llm, text: str, context: str = "<|endoftext|>") -> np.ndarray:
     "ln P of each token of `text` after `context` under a GGUF model (`load_llm`): float64 (tokens,); one request a token."
-    prompt = _post(llm, "/tokenize", {"content": context})["tokens"]
-    out = []
-    for token in _post(llm, "/tokenize", {"content": text})["tokens"]:
+    prompt, out = llm_tokens(llm, context), []
+    for token in llm_tokens(llm, text):
         got = _forced(llm, prompt, token, 1)
         if got is None:            # half a character: look it up in the whole table of another token at this place
-            whole = _post(llm, "/tokenize", {"content": "，"})["tokens"][0]
+            whole = llm_tokens(llm, "，")[0]
             got = next(t for t in _forced(llm, prompt, whole, 1_000_000)["top_logprobs"] if t["id"] == token)
         elif got["id"] != token:
             raise EcomError(f"模型没有按要求生成词片 {token}（得到 {got['id']}），这个后端不支持 logit_bias。")
