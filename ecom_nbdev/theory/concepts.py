@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'context_counts', 'NgramLM', 'diagonal_gaussian',
+__all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'context_counts', 'padded', 'NgramLM', 'diagonal_gaussian',
            'GenerativeClassifier', 'review_part', 'draw_labels', 'mean_interval', 'curve_methods', 'answer_log_odds',
            'llm_log_odds']
 
@@ -60,11 +60,14 @@ def context_counts(counts: Iterable[Counter]) -> tuple[list[Counter], list[Count
             kinds[-1][gram[:-1]] += 1
     return totals, kinds
 
-class NgramLM:
-    """Character n-gram language model: interpolated Kneser-Ney (Chen and Goodman 1999) or add-k.
+def padded(text: str, alphabet: frozenset, order: int) -> str:
+    "`order` - 1 start signs, the text with every character outside `alphabet` as the unknown one, and the end sign."
+    return _START * (order - 1) + "".join(c if c in alphabet else _OTHER for c in text) + _END
 
-    Parameters: `order` n; `smoothing` "kn" or "add"; `k` of add-k; `discount` D of Kneser-Ney in (0, 1). Characters outside the alphabet
-    count as one unknown character. Models that are to be compared must be fitted with the same `alphabet`.
+class NgramLM:
+    """Character n-gram language model of `order` n: interpolated Kneser-Ney ("kn", `discount` in (0, 1); Chen and Goodman 1999) or "add" `k`.
+
+    Characters outside the alphabet count as one unknown character. Models that are to be compared must be fitted with the same `alphabet`.
     """
     def __init__(self, order: int = 3, smoothing: str = "kn", k: float = 1.0, discount: float = 0.75):
         if order < 1 or smoothing not in ("kn", "add"):
@@ -73,15 +76,12 @@ class NgramLM:
 
     def fit(self, texts: Iterable[str], alphabet: Iterable[str] | None = None) -> NgramLM:
         "Count the n-grams of `texts`; the alphabet is that of the texts unless given."
-        texts = list(texts)
+        texts, order = list(texts), self.order
         self.alphabet = frozenset("".join(texts) if alphabet is None else alphabet)
         self.size = len(self.alphabet) + 2                      # and the unknown character and the end
-        self.counts = ngram_counts(map(self._chars, texts), self.order, self.smoothing == "kn")
+        self.counts = ngram_counts((padded(t, self.alphabet, order) for t in texts), order, self.smoothing == "kn")
         self.totals, self.kinds = context_counts(self.counts)
         return self
-
-    def _chars(self, text: str) -> str:
-        return _START * (self.order - 1) + "".join(c if c in self.alphabet else _OTHER for c in text) + _END
 
     def prob(self, gram: str) -> float:
         "Probability of the last character of `gram` (length `order`) after the others."
@@ -97,7 +97,7 @@ class NgramLM:
 
     def logprob(self, text: str) -> float:
         "Natural logarithm of the probability of `text` and its end."
-        s = self._chars(text)
+        s = padded(text, self.alphabet, self.order)
         return sum(math.log(self.prob(s[i - self.order:i])) for i in range(self.order, len(s) + 1))
 
     def perplexity(self, texts: Iterable[str]) -> float:
