@@ -161,26 +161,26 @@ _MAX_VECTORS = 200_000
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """Text classifier on a pretrained encoder with scikit-learn's habits (`fit`, `predict`, `predict_proba`, `clone`, `GridSearchCV`).
 
-    Parameters: `model` name, folder, Hub id or a saved classifier (its encoder is used); `backend` torch or tensorflow (modes full and head); `mode` full, head or lora;
+    Parameters: `model` name, folder, Hub id or a saved classifier (its encoder is used); `backend` torch or tensorflow (modes full and head); `mode` full, head, lora or fewshot (see `fewshot.FewShot`);
     `max_length` tokens kept; `epochs`, `learning_rate` (default by mode), `batch_tokens`, `warmup` (share of steps), `weight_decay`,
     `freeze_layers` lower layers left alone (default half of them), `lora_rank`, `class_weight` None or "balanced", `label_smoothing`;
     `validation` share held out for early stopping and mixing, `patience` epochs; `C` inverse strength of the head's penalty (mode head);
     `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda;
     `precision` float32 or bfloat16 of the matrix products (None: bfloat16 by torch where the hardware has it, see `native_bf16`);
     `checkpoint` folder for the state of the training (`fit(resume=True)` goes on from it); `log_dir` folder for TensorBoard files;
-    `dropout` share of units dropped in training, everywhere (None: as the checkpoint says, and 0.1 before the head).
+    `dropout` share of units dropped in training, everywhere (None: as the checkpoint says, and 0.1 before the head); `descriptions` label -> texts that describe it (mode fewshot).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
     def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
                  warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
                  patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
-                 precision=None, checkpoint=None, log_dir=None, dropout=None):
+                 precision=None, checkpoint=None, log_dir=None, dropout=None, descriptions=None):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
         self.validation, self.patience, self.C, self.lexical, self.max_encode = validation, patience, C, lexical, max_encode
         self.seed, self.device, self.precision, self.checkpoint, self.log_dir = seed, device, precision, checkpoint, log_dir
-        self.dropout = dropout
+        self.dropout, self.descriptions = dropout, descriptions
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -193,6 +193,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             resume: bool = False) -> TextClassifier:
         "Train on texts `X` (n strings) with labels `y` (n values); `eval_set` (texts, labels) replaces the part held out of X; `resume` an interrupted training."
         self._check_params(unlabeled)
+        if self.mode == "fewshot":
+            return self._fit_few(X, y, unlabeled, eval_set)
         X, y = check_texts(X), np.asarray(y)
         if len(X) != len(y):
             raise EcomError(f"X 有 {len(X)} 条文本，y 有 {len(y)} 个标签，数目必须相等。")
@@ -211,6 +213,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         "float (n, classes): probability of each class, columns as in `classes_`."
+        if hasattr(self, "few_"):
+            return self.few_.predict_proba(X)
         X = check_texts(self._fitted(X))
         if not len(X):
             return np.empty((0, len(self.classes_)))
@@ -224,6 +228,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(1)]
 
+    def _fit_few(self, X, y, unlabeled, eval_set) -> TextClassifier:
+        "Mode fewshot: `FewShot` does the work and predicts."
+        from ecom_nbdev.fewshot import FewShot
+        self.few_ = FewShot(self.model, self.descriptions, max_length=self.max_length, seed=self.seed, device=self.device).fit(X, y, unlabeled, eval_set)
+        self.classes_, self.history_, self.n_train_ = self.few_.classes_, self.few_.trials_, self.few_.n_train_
+        return self
+
     def _fitted(self, X):
         if not hasattr(self, "net_") and self.onnx_ is None:
             raise EcomError("分类器还没有训练：请先调用 fit，或用 TextClassifier.load 载入。")
@@ -232,14 +243,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def _check_params(self, unlabeled) -> None:
         if self.backend not in ("torch", "tensorflow"):
             raise EcomError(f"backend={self.backend!r} 无效：只能是 torch 或 tensorflow。")
-        if self.backend == "tensorflow" and (self.mode == "lora" or self.checkpoint or self.log_dir):
+        if self.backend == "tensorflow" and (self.mode in ("lora", "fewshot") or self.checkpoint or self.log_dir):
             raise EcomError("backend='tensorflow' 只有 mode='full' 与 'head'，也不写检查点与 TensorBoard：请去掉这些选项，或用 backend='torch'。")
-        if self.mode not in ("full", "head", "lora"):
-            raise EcomError(f"mode={self.mode!r} 无效：0.1 版只有 full、head、lora。")
+        if self.mode not in ("full", "head", "lora", "fewshot"):
+            raise EcomError(f"mode={self.mode!r} 无效：只能是 full、head、lora 或 fewshot。")
         if self.precision not in (None, "float32", "bfloat16"):
             raise EcomError(f"precision={self.precision!r} 无效：只能是 None、float32 或 bfloat16。")
-        if unlabeled is not None:
-            raise EcomError("unlabeled 只用于 mode='fewshot'，0.1 版还没有这种方式；请去掉 unlabeled。")
+        if unlabeled is not None and self.mode != "fewshot":
+            raise EcomError("unlabeled 只用于 mode='fewshot'：请去掉 unlabeled，或改用这种方式。")
         if not 0 < self.validation < 1:
             raise EcomError(f"validation={self.validation!r} 无效：应在 0 与 1 之间。")
 
@@ -358,12 +369,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the classifier as a folder (safetensors, classifier.json, model card README.md); `metrics` go into the card."
+        if hasattr(self, "few_"):
+            return self.few_.save(folder, metrics, notes)
         return save_classifier(self._fitted(self), Path(folder), metrics or {}, notes)
 
-    def export_onnx(self, folder: str | os.PathLike, quantize: str | None = "int8", corpus: Sequence[str] | None = None) -> Path:
+    def export_onnx(self, folder: str | os.PathLike, quantize: str | None = "int8", corpus: Sequence[str] | None = None,
+                    early_exit: Sequence[int] = ()) -> Path:
         "Write `folder` for ONNX Runtime (see `inference.export_onnx`); from now on it predicts, here and after `load(folder)`."
         from ecom_nbdev.inference import OnnxClassifier, export_onnx
-        self.onnx_ = OnnxClassifier(export_onnx(self, folder, quantize, corpus))
+        self.onnx_ = OnnxClassifier(export_onnx(self, folder, quantize, corpus, early_exit))
         return Path(folder)
 
     @classmethod
@@ -491,6 +505,11 @@ def load_classifier(cls, name: str | os.PathLike, device: str | None = None, bac
     info = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
     clf = cls(**info["params"])
     clf.device, clf.backend = device, backend or clf.backend
+    if clf.mode == "fewshot":
+        from ecom_nbdev.fewshot import FewShot
+        clf.few_ = FewShot.load(folder, device)
+        clf.classes_, clf.history_, clf.n_train_ = clf.few_.classes_, clf.few_.trials_, clf.few_.n_train_
+        return clf
     clf.classes_, clf.history_, clf.n_train_ = np.array(info["classes"]), info["history"], info["n_train"]
     dev = pick_device(device)
     if clf.mode == "full":
