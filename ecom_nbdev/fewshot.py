@@ -20,9 +20,9 @@ from .splits import near_duplicates
 
 # %% auto #0
 __all__ = ['check_items', 'joined', 'clean_pool', 'remembered', 'layer_states', 'char_grams', 'char_vectorizer', 'pair_features',
-           'fit_head', 'vote', 'confident', 'self_train', 'mean_heads', 'FewShot', 'check_labels', 'encode',
-           'extra_rows', 'learn_pool', 'states_of', 'views_of', 'try_choices', 'trained', 'folds_of', 'quality',
-           'save_fewshot', 'load_fewshot']
+           'fit_head', 'vote', 'confident', 'self_train', 'mean_heads', 'scale_rows', 'FewShot', 'check_labels',
+           'encode', 'extra_rows', 'learn_pool', 'states_of', 'views_of', 'try_choices', 'trained', 'folds_of',
+           'quality', 'save_fewshot', 'load_fewshot']
 
 # %% ../nbs/practice/fewshot.ipynb #972c9e8e
 def check_items(X) -> list:
@@ -140,16 +140,21 @@ def self_train(views: Sequence, y: np.ndarray, pool: Sequence, n_classes: int, s
                boost: float | np.ndarray = 3.0, C: float = 1.0) -> list[list[tuple]]:
     "Heads of each round: round 0 on the labelled rows alone, then with pseudo labels for a share of the pool; a label counts `boost` (one number, or one a row)."
     boost = np.broadcast_to(np.asarray(boost, float), len(y))
-    rounds = [[fit_head(F, y, n_classes, C, boost / boost.max(), P) for F, P in zip(views, pool, strict=True)]]
+    scale = [scale_rows(F, P) for F, P in zip(views, pool, strict=True)]
+    rounds = [[fit_head(F, y, n_classes, C, boost / boost.max(), S) for F, S in zip(views, scale, strict=True)]]
     for share in shares if pool[0].shape[0] else ():
         rows, guess = confident(vote(rounds[-1], pool), share)
         labels, weight = np.concatenate([y, guess]), np.concatenate([boost, np.ones(len(rows))])
-        rounds.append([fit_head(_stack(F, P[rows]), labels, n_classes, C, weight, P) for F, P in zip(views, pool, strict=True)])
+        rounds.append([fit_head(_stack(F, P[rows]), labels, n_classes, C, weight, S) for F, P, S in zip(views, pool, scale, strict=True)])
     return rounds
 
 def mean_heads(rounds: Sequence[Sequence[tuple]]) -> list[tuple]:
     "One head a view: the mean over the rounds that saw pseudo labels (over round 0 when there is no other)."
     return [tuple(np.mean(parts, 0) for parts in zip(*heads, strict=True)) for heads in zip(*(rounds[1:] or rounds), strict=True)]
+
+def scale_rows(F, P, few: int = 100):
+    "Rows by which heads are standardized: the pool P; with fewer than `few` of them the labelled rows F as well, for a handful gives no scale."
+    return _stack(F, P) if 0 < P.shape[0] < few else P
 
 def _stack(A, B):
     "A over B, dense or sparse."
@@ -284,7 +289,7 @@ def trained(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict
     boost = np.where(kinds == "related", 1.0, few.boost)
     heads = mean_heads(self_train([F[v] for v in views], codes, [P[v] for v in views], k, few.shares, boost, few.C))
     prior = kinds == "description"
-    third = fit_head(F["encoder"][prior], codes[prior], k, few.C, pool=P["encoder"]) if len(set(codes[prior])) == k else (0.0, 0.0)
+    third = fit_head(F["encoder"][prior], codes[prior], k, few.C, pool=scale_rows(F["encoder"], P["encoder"])) if len(set(codes[prior])) == k else (0.0, 0.0)
     return [(2 * W + third[0], 2 * b + third[1]) if v == "encoder" else (W, b) for v, (W, b) in zip(views, heads, strict=True)]
 
 def folds_of(codes: np.ndarray, kinds: np.ndarray, seed: int):
