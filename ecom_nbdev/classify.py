@@ -21,8 +21,8 @@ from .training import fine_tune
 
 # %% auto #0
 __all__ = ['PREFIXES', 'SHIPPED', 'run_layers', 'mean_pool', 'TextNet', 'CharModel', 'TextClassifier', 'check_texts', 'net_class',
-           'set_dropout', 'mix_features', 'softmax', 'add_lora', 'save_classifier', 'model_card', 'classifier_folder',
-           'load_classifier', 'merge_lora', 'base_encoder', 'prior_head']
+           'set_dropout', 'mix_features', 'softmax', 'add_lora', 'save_classifier', 'model_card', 'card',
+           'classifier_folder', 'load_classifier', 'merge_lora', 'base_encoder', 'prior_head']
 
 # %% ../nbs/practice/classify.ipynb #1dbe70cc
 def run_layers(encoder, hidden, mask, start: int, stop: int):
@@ -72,11 +72,15 @@ class TextNet:
         groups = list(batches([len(i) for i in ids], 8192))
         with torch.inference_mode(), self.autocast():
             for group in progress(groups, "冻结层", len(groups)):
-                x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
-                hidden = run_layers(self.encoder, self.encoder.embeddings(input_ids=x), mask, 0, self.freeze)
-                for row, i in enumerate(group):
-                    states[i] = hidden[row, :len(ids[i])].half().cpu().clone()
+                for i, state in zip(group, self.frozen(group, ids), strict=True):
+                    states[i] = state
         return states
+
+    def frozen(self, group: Sequence[int], ids: list[list[int]]) -> list:
+        "float16 (length, d) of each text of `group` after the frozen layers."
+        x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
+        hidden = run_layers(self.encoder, self.encoder.embeddings(input_ids=x), mask, 0, self.freeze)
+        return [hidden[row, :len(ids[i])].half().cpu().clone() for row, i in enumerate(group)]
 
     def pooled(self, group: Sequence[int], ids: list[list[int]], states: list | None):
         "Mean-pooled vectors (rows, d) of the texts `group`, from token ids or from the cached states."
@@ -99,8 +103,12 @@ class TextNet:
         groups = list(batches([len(i) for i in ids], budget if self.device == "cpu" else 16 * budget))
         with torch.inference_mode(), self.autocast():
             for group in progress(groups, "编码", len(groups)) if len(groups) > 8 else groups:
-                out[group] = self.pooled(group, ids, None).float().cpu().numpy()
+                out[group] = self.means(group, ids)
         return out
+
+    def means(self, group: Sequence[int], ids: list[list[int]]) -> np.ndarray:
+        "float32 (rows, d): vectors of the texts `group`."
+        return self.pooled(group, ids, None).float().cpu().numpy()
 
     def logits(self, vectors: np.ndarray) -> np.ndarray:
         "float32 (n, num_labels) of pooled vectors."
@@ -455,7 +463,7 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
         clf.lexical_.save(folder)
     for stale in [] if clf.lexical_ is not None else ["lexical.json", "lexical.safetensors"]:
         (folder / stale).unlink(missing_ok=True)
-    info = {"format": 1, "params": {k: _portable(v) for k, v in clf.get_params().items()}, "classes": clf.classes_.tolist(),
+    info = {"format": 1, "params": clf.get_params(), "classes": clf.classes_.tolist(),
             "history": clf.history_, "n_train": clf.n_train_, "freeze": clf.net_.freeze, "prefix": clf.net_.prefix,
             "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "metrics": metrics,
             "versions": {p: version(p) for p in ("torch", "transformers", "scikit-learn")}}
@@ -463,21 +471,22 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
     write_json(folder / "classifier.json", info)
     return folder
 
-def _portable(v):
-    "A parameter as JSON: paths become strings."
-    return str(v) if isinstance(v, Path) else v
-
 def model_card(info: dict, notes: str = "") -> str:
     "Model card (Markdown) of a saved classifier, from its own record."
     p = info["params"]
+    return card(f"文本分类器（{p['mode']}）", [f"基座：`{p['model']}`；方式：`{p['mode']}`；字符 n-gram：{'有' if p['lexical'] else '无'}",
+                                             f"类别：{'、'.join(map(str, info['classes']))}",
+                                             f"训练文本：{info['n_train']:,} 条；最长 {p['max_length']} 个词片；种子 {p['seed']}",
+                                             "载入：`TextClassifier.load(文件夹)`"], info, notes)
+
+def card(title: str, facts: Sequence[str], info: dict, notes: str) -> str:
+    "Model card (Markdown): the facts, the metrics and the history of `info`, and notes."
     rows = "\n".join(f"| {k} | {v} |" for k, v in info["metrics"].items()) or "| 未测量 | - |"
     steps = "\n".join(f"- {json.dumps(h, ensure_ascii=False)}" for h in info["history"])
-    return f"""# 文本分类器（{p['mode']}）
+    listed = "\n".join(f"- {f}" for f in facts)
+    return f"""# {title}
 
-- 基座：`{p['model']}`；方式：`{p['mode']}`；字符 n-gram：{'有' if p['lexical'] else '无'}
-- 类别：{'、'.join(map(str, info['classes']))}
-- 训练文本：{info['n_train']:,} 条；最长 {p['max_length']} 个词片；种子 {p['seed']}
-- 载入：`TextClassifier.load(文件夹)`
+{listed}
 
 | 指标 | 值 |
 |---|---|

@@ -318,8 +318,7 @@ def save_fewshot(few: FewShot, folder: Path, metrics: dict, notes: str) -> Path:
         tensors["chars.idf"] = few.chars_.idf_.astype(np.float32)
     with atomic_path(folder / "fewshot.safetensors") as tmp:
         save_file(tensors, tmp)
-    own = {k: str(v) if isinstance(v, Path) else v for k, v in few.get_params().items()}
-    own["descriptions"] = None                    # training data: not needed to predict
+    own = few.get_params() | {"descriptions": None}      # training data: not needed to predict
     info = {"format": 1, "params": {"mode": "fewshot", "model": own["model"], "max_length": own["max_length"], "seed": own["seed"], "lexical": own["lexical"]},
             "fewshot": own, "classes": few.classes_.tolist(), "chosen": few.chosen_, "history": few.trials_, "n_train": few.n_train_, "metrics": metrics,
             "grams": few.chars_.get_feature_names_out().tolist() if "chars" in few.heads_ else None}

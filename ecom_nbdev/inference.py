@@ -332,7 +332,7 @@ def export_onnx(clf: TextClassifier, folder: str | os.PathLike, quantize: str | 
         clf.lexical_.save(folder)
     write_json(folder / "onnx.json", {
         "format": 1, "quantize": quantize, "classes": clf.classes_.tolist(), "lexical": clf.lexical_ is not None, "early_exit": list(early_exit), "sure": SURE,
-        "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "params": {k: v if not isinstance(v, Path) else str(v) for k, v in clf.get_params().items()},
+        "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "params": clf.get_params(),
         "graphs": {name: {"size": len(graph), "sha256": hashlib.sha256(graph).hexdigest()} for name, graph in zip(names, graphs, strict=True)}})
     return folder
 

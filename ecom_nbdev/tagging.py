@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .classify import TextNet, add_lora, base_encoder, merge_lora, run_layers
+from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
 from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device
 from .segmentation import segment
@@ -490,7 +490,7 @@ def save_tagger(tagger: Tagger, folder: Path, metrics: dict, notes: str) -> Path
     half = lambda k, v: v.half() if k.startswith(("head.bag", "lora.")) else v  # noqa: E731
     with atomic_path(folder / "head.safetensors") as tmp:
         save_file({k: half(k, v).contiguous().cpu() for k, v in tensors.items()}, tmp)
-    params = {k: str(v) if isinstance(v, Path) else v for k, v in vars(tagger).items() if not k.endswith("_")}
+    params = {k: v for k, v in vars(tagger).items() if not k.endswith("_")}
     info = {"format": 1, "params": params, "tags": tagger.tags_, "scheme": tagger.scheme_, "words": tagger.words_, "freeze": getattr(net, "freeze", 0),
             "history": tagger.history_, "n_train": tagger.n_train_, "metrics": metrics,
             "versions": {p: version(p) for p in ("torch", "transformers")}}
@@ -501,24 +501,8 @@ def save_tagger(tagger: Tagger, folder: Path, metrics: dict, notes: str) -> Path
 def tagger_card(info: dict, notes: str = "") -> str:
     "Model card (Markdown) of a saved tagger, from its own record."
     labels = "、".join(dict.fromkeys(t[2:] for t in info["tags"] if t != "O") if info["scheme"] else info["tags"])
-    rows = "\n".join(f"| {k} | {v} |" for k, v in info["metrics"].items()) or "| 未测量 | - |"
-    steps = "\n".join(f"- {json.dumps(h, ensure_ascii=False)}" for h in info["history"])
-    return f"""# 序列标注器
-
-- 编码器：`{info['params']['model']}`（{info['params']['mode']}）；标签：{labels}
-- 训练句子：{info['n_train']:,} 条；种子 {info['params']['seed']}
-- 载入：`Tagger.load(文件夹)`
-
-| 指标 | 值 |
-|---|---|
-{rows}
-
-## 训练记录
-{steps}
-
-## 说明
-{notes or '未填写训练数据的来源、用途与限制；发布前请补上。'}
-"""
+    return card("序列标注器", [f"编码器：`{info['params']['model']}`（{info['params']['mode']}）；标签：{labels}",
+                            f"训练句子：{info['n_train']:,} 条；种子 {info['params']['seed']}", "载入：`Tagger.load(文件夹)`"], info, notes)
 
 def load_tagger(cls, folder: Path, device: str | None = None) -> Tagger:
     "Rebuild a `Tagger` from its folder."

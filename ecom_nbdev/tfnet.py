@@ -14,9 +14,9 @@ import numpy as np
 
 from .classify import TextNet
 from .core import EcomError, n_threads, progress, require
-from .models import batches, pad_ids
+from .models import pad_ids
 from .theory.attention import load_keras
-from .training import rate_factor, train_batches
+from .training import close_epoch, new_run, rate_factor, train_batches
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'load_tf', 'bert_variables', 'to_keras', 'from_keras', 'keras_bert', 'torch_tensors', 'copy_arrays',
@@ -138,26 +138,14 @@ class TFTextNet(TextNet):
             x = np.stack([np.pad(states[i].astype(np.float32), ((0, x.shape[1] - len(states[i])), (0, 0))) for i in group])
         return x, mask
 
-    def lower(self, ids: list[list[int]]) -> list | None:
-        "Outputs of the frozen layers for each text as float16 (length, d), computed once; None when nothing is frozen."
-        if not self.freeze:
-            return None
-        states: list = [None] * len(ids)
-        groups = list(batches([len(i) for i in ids], 8192))
-        for group in progress(groups, "冻结层", len(groups)):
-            hidden = self._lower(*self.pad_batch(group, ids)).numpy().astype(np.float16)
-            for row, i in enumerate(group):
-                states[i] = hidden[row, :len(ids[i])].copy()
-        return states
+    def frozen(self, group: Sequence[int], ids: list[list[int]]) -> list:
+        "float16 (length, d) of each text of `group` after the frozen layers."
+        hidden = self._lower(*self.pad_batch(group, ids)).numpy().astype(np.float16)
+        return [hidden[row, :len(ids[i])].copy() for row, i in enumerate(group)]
 
-    def vectors(self, texts: Sequence[str], budget: int = 4096) -> np.ndarray:
-        "float32 (n, d): mean-pooled vectors of `texts` in evaluation mode, length-sorted batches."
-        ids = self.tokenize(texts)
-        out = np.empty((len(ids), self.encoder.config.hidden_size), np.float32)
-        groups = list(batches([len(i) for i in ids], budget))
-        for group in progress(groups, "编码", len(groups)) if len(groups) > 8 else groups:
-            out[group] = self._mean(*self.pad_batch(group, ids)).numpy()
-        return out
+    def means(self, group: Sequence[int], ids: list[list[int]]) -> np.ndarray:
+        "float32 (rows, d): vectors of the texts `group`."
+        return self._mean(*self.pad_batch(group, ids)).numpy()
 
     def logits(self, vectors: np.ndarray) -> np.ndarray:
         "float32 (n, num_labels) of pooled vectors."
@@ -230,25 +218,22 @@ def fine_tune_tf(net: TFTextNet, texts: Sequence[str], y: np.ndarray, val_texts:
     body = [v.value for layer in net.backbone.transformer_layers[net.freeze:] for v in layer.trainable_variables]
     step = compile_step(net, head + body, *head, [head_rate] * 2 + [learning_rate] * len(body), weight_decay,
                         class_weight=class_weight, label_smoothing=label_smoothing)
-    states, history, best, kept, waited, net.losses = net.lower(ids), [], -1.0, None, 0, []
+    states, run, kept, net.losses = net.lower(ids), new_run(), None, []
     for epoch, groups in enumerate(plan, 1):
-        first = len(net.losses)
         for group in progress(groups, "训练", len(groups)):
             x, mask = net.pad_batch(group, ids, states)
             s = len(net.losses)
             net.losses.append(float(step(x, mask, y[group].astype(np.int32), np.float32(factors[s]), np.float32(s + 1))))
             if not math.isfinite(net.losses[-1]):
                 raise EcomError(f"第 {s + 1} 步的损失不是有限的数：请降低 learning_rate，或用 precision='float32'。")
+            run |= {"summed": run["summed"] + net.losses[-1] * len(group), "rows": run["rows"] + len(group)}
         copy_arrays(net.head, {"weight": head[0].numpy(), "bias": head[1].numpy()})
-        accuracy = float((net.logits(net.vectors(val_texts)).argmax(1) == val_y).mean())
-        loss = np.average(net.losses[first:], weights=[len(g) for g in groups])
-        history.append({"epoch": epoch, "loss": round(float(loss), 4), "val_accuracy": round(accuracy, 4)})
-        if accuracy > best:
-            best, kept, waited = accuracy, [v.numpy() for v in head + body], 0
-        elif (waited := waited + 1) >= patience:
+        if close_epoch(net, run, epoch, val_texts, val_y):
+            kept = [v.numpy() for v in head + body]
+        elif run["waited"] >= patience:
             break
     for v, a in zip(head + body, kept, strict=True):
         v.assign(a)
     copy_arrays(net.head, {"weight": kept[0], "bias": kept[1]})
     net.write_back()
-    return history
+    return run["history"]

@@ -17,8 +17,8 @@ import numpy as np
 from .core import EcomError, atomic_path, progress, require
 
 # %% auto #0
-__all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'guarded_step',
-           'one_step', 'close_epoch', 'writer', 'record', 'draw_curve']
+__all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'adamw', 'new_run',
+           'guarded_step', 'one_step', 'close_epoch', 'writer', 'record', 'draw_curve']
 
 # %% ../nbs/practice/training.ipynb #f566d5f3
 def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -113,25 +113,19 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
               log_dir: str | os.PathLike | None = None) -> list[dict]:
     """Train the parameters of `net` that require gradients; returns one dict (epoch, loss, val_accuracy) an epoch and keeps the best epoch.
 
-    `checkpoint` folder gets the state every `every` steps and after each epoch; `resume` goes on from there and ends with the weights of an
-    unbroken run; `log_dir` gets TensorBoard files. `EcomError` for a loss that is not finite and for memory that runs out.
+    `checkpoint` folder gets the state every `every` steps and after each epoch; `resume` goes on from there to the weights of an unbroken run;
+    `log_dir` gets TensorBoard files. `EcomError` for a loss that is not finite and for memory that runs out.
     """
     import torch
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    ids = net.tokenize(texts)
-    lengths = [len(i) for i in ids]
-    plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches(lengths, batch_tokens, batch_rows, rng)]
+    rng, ids = np.random.default_rng(seed), net.tokenize(texts)
+    plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches([len(i) for i in ids], batch_tokens, batch_rows, rng)]
     loss_of = torch.nn.CrossEntropyLoss(weight=None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device),
                                         label_smoothing=label_smoothing)
-    body = [p for p in net.encoder.parameters() if p.requires_grad]
-    groups = [{"params": list(net.head.parameters()), "base": head_rate}] + ([{"params": body, "base": learning_rate}] if body else [])
-    optimizer = torch.optim.AdamW(groups, lr=head_rate, weight_decay=weight_decay, fused=True)
+    optimizer = adamw(net, learning_rate, head_rate, weight_decay)
     keeper = checkpoint and Checkpoint(checkpoint, {"数据": fingerprint(texts, y), "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
                                                     "batch_tokens": batch_tokens, "warmup": warmup, "weight_decay": weight_decay, "bf16": net.bf16})
-    run, best = {"step": 0, "summed": 0.0, "rows": 0, "history": [], "best": -1.0, "waited": 0, "losses": []}, None
-    if resume and keeper and (found := keeper.load(net, optimizer)):
-        run, best = found
+    run, best = (resume and keeper and keeper.load(net, optimizer)) or (new_run(), None)
     states, target, log = net.lower(ids), torch.as_tensor(y, device=net.device), log_dir and writer(log_dir)
     ends = {s for s, (epoch, _) in enumerate(plan, 1) if s == len(plan) or plan[s][0] != epoch}
     for epoch, group in progress(plan[run["step"]:], "训练", len(plan) - run["step"]):
@@ -142,17 +136,26 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
         loss = guarded_step(net, group, ids, states, target, loss_of, optimizer, run["step"] + 1, keeper)
         run |= {"step": run["step"] + 1, "summed": run["summed"] + loss * len(group), "rows": run["rows"] + len(group)}
         run["losses"].append(round(loss, 5))
-        if run["step"] in ends:
-            best = close_epoch(net, run, epoch, val_texts, val_y, best)
+        if run["step"] in ends and close_epoch(net, run, epoch, val_texts, val_y):
+            best = {k: p.detach().clone() for k, p in trainable(net).items()}
         if log:
-            record(log, run, run["step"] in ends)
+            record(log, run, run["step"] in ends, last=run["step"] == len(plan) or run["waited"] >= patience)
         if keeper and (run["step"] in ends or run["step"] % every == 0):
             keeper.save(net, optimizer, run, best)
-    if log:
-        log.close()
     copy_into(net, best)
     net.losses = run["losses"]
     return run["history"]
+
+def adamw(net, learning_rate: float, head_rate: float, weight_decay: float):
+    "AdamW over the head and the encoder's trained weights, a group each; `base` of a group is its full learning rate."
+    import torch
+    body = [p for p in net.encoder.parameters() if p.requires_grad]
+    groups = [{"params": list(net.head.parameters()), "base": head_rate}] + ([{"params": body, "base": learning_rate}] if body else [])
+    return torch.optim.AdamW(groups, lr=head_rate, weight_decay=weight_decay, fused=True)
+
+def new_run() -> dict:
+    "What a training knows of itself at the start: plain values, kept in its checkpoint."
+    return {"step": 0, "summed": 0.0, "rows": 0, "history": [], "best": -1.0, "waited": 0, "losses": []}
 
 def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int, keeper) -> float:
     "`one_step`; what can go wrong in it (memory, a loss that is not finite) becomes one sentence that names the last good checkpoint."
@@ -184,26 +187,24 @@ def one_step(net, group, ids, states, target, loss_of, optimizer) -> float:
     optimizer.step()
     return loss.item()
 
-def close_epoch(net, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.ndarray, best: dict | None) -> dict:
-    "Measure the validation part, add to the history, and return the best weights so far."
+def close_epoch(net, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.ndarray) -> bool:
+    "Measure the validation part and add to the history of `run`; True when it is the best epoch so far."
     accuracy = float((net.logits(net.vectors(val_texts)).argmax(1) == val_y).mean())
     run["history"].append({"epoch": epoch, "loss": round(run["summed"] / max(run["rows"], 1), 4), "val_accuracy": round(accuracy, 4)})
-    run |= {"summed": 0.0, "rows": 0, "waited": 0 if accuracy > run["best"] else run["waited"] + 1}
-    if accuracy <= run["best"]:
-        return best
-    run["best"] = accuracy
-    return {k: p.detach().clone() for k, p in trainable(net).items()}
+    better = accuracy > run["best"]
+    run |= {"summed": 0.0, "rows": 0, "waited": 0 if better else run["waited"] + 1, "best": max(accuracy, run["best"])}
+    return better
 
 def writer(folder: str | os.PathLike):
     "TensorBoard writer into `folder`; `MissingExtra` without the package tensorboardX."
     return require("tensorboardX", "train").SummaryWriter(str(folder))
 
-def record(log, run: dict, ended: bool) -> None:
-    "Write the newest loss, and after an epoch its validation accuracy, to TensorBoard."
+def record(log, run: dict, ended: bool, last: bool) -> None:
+    "Write the newest loss, and after an epoch its validation accuracy, to TensorBoard; close its file after the last step."
     log.add_scalar("loss", run["losses"][-1], run["step"])
     if ended:
         log.add_scalar("val_accuracy", run["history"][-1]["val_accuracy"], run["history"][-1]["epoch"])
-    log.flush()
+    (log.close if last else log.flush)()
 
 # %% ../nbs/practice/training.ipynb #f5038168
 def draw_curve(losses: Sequence[float], history: Sequence[dict], path: str | os.PathLike | None = None):

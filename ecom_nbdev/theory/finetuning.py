@@ -10,19 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core import EcomError
+from .language_model import log_softmax
 
 # %% auto #0
-__all__ = ['log_softmax', 'cross_entropy', 'binary_cross_entropy', 'squared_error', 'sequence_loss', 'linear_backward',
-           'mean_pool', 'mean_pool_backward', 'align_labels', 'to_bmes', 'word_spans', 'span_f1', 'causal_lm_loss',
-           'mask_prompt', 'shift_right', 'balanced_weights']
+__all__ = ['cross_entropy', 'binary_cross_entropy', 'squared_error', 'sequence_loss', 'linear_backward', 'mean_pool',
+           'mean_pool_backward', 'align_labels', 'to_bmes', 'word_spans', 'span_f1', 'causal_lm_loss', 'mask_prompt',
+           'shift_right', 'balanced_weights']
 
 # %% ../../nbs/theory/finetuning.ipynb #a973c20b
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    "Logarithm of the softmax over the last axis, float64; the largest logit is subtracted first, so that nothing overflows."
-    z = np.asarray(logits, np.float64)
-    z = z - z.max(-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(-1, keepdims=True))
-
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, weight: np.ndarray | None = None, label_smoothing: float = 0.0,
                   ignore_index: int = -100) -> tuple[float, np.ndarray]:
     """Mean cross-entropy in nats and its gradient by `logits` (n, K), as torch.nn.functional.cross_entropy.

@@ -28,8 +28,7 @@ SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")
 
 def char_vocab(texts: Iterable[str], min_freq: int = 2) -> Vocab:
     "Characters seen `min_freq` times or more, most frequent first, after [PAD]=0, [UNK]=1, [BOS]=2, [EOS]=3."
-    counts = Counter(c for t in texts for c in t)
-    return Vocab(sorted((c for c, n in counts.items() if n >= min_freq), key=lambda c: (-counts[c], c)), SPECIALS)
+    return Vocab.from_counts(Counter(c for t in texts for c in t), min_freq, specials=SPECIALS)
 
 def to_ids(vocab: Vocab, text: str) -> list[int]:
     "Ids of [BOS], the characters, [EOS]."
@@ -107,9 +106,10 @@ class KneserNey:
 
 # %% ../../nbs/theory/language_model.ipynb #ee33566d
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    "ln softmax over the last axis, safe for any finite logits."
-    shifted = logits - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    "Logarithm of the softmax over the last axis, float64; the largest logit is subtracted first, so that nothing overflows."
+    z = np.asarray(logits, np.float64)
+    z = z - z.max(-1, keepdims=True)
+    return z - np.log(np.exp(z).sum(-1, keepdims=True))
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray, ignore_index: int = -100) -> tuple[float, np.ndarray]:
     "Mean cross-entropy in nats of logits (T, V) with class numbers (T,) or distributions (T, V), and its gradient (T, V); rows of `ignore_index` do not count."

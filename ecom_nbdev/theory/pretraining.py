@@ -13,13 +13,13 @@ import numpy as np
 
 from ..core import EcomError
 from ..text import Vocab, segment
+from ..training import rate_factor
 
 # %% auto #0
-__all__ = ['PAD', 'UNK', 'CLS', 'SEP', 'MASK', 'SENTINELS', 'SPECIALS', 'FIRST_SENTINEL', 'FIRST', 'STYLES', 'T_975',
-           'pretraining_vocab', 'windows', 'choose_tokens', 'apply_mask', 'word_groups', 'choose_words', 'epoch_rng',
-           'nsp_pairs', 'pair_input', 'clm_pair', 'random_split', 'span_corrupt', 'restore_spans', 'make_examples',
-           'pretrain_net', 'example_loss', 'linear_schedule', 'pretrain', 'encode_texts', 'features', 'fine_tune',
-           't_interval']
+__all__ = ['PAD', 'UNK', 'CLS', 'SEP', 'MASK', 'SENTINELS', 'SPECIALS', 'FIRST_SENTINEL', 'FIRST', 'STYLES', 'pretraining_vocab',
+           'windows', 'choose_tokens', 'apply_mask', 'word_groups', 'choose_words', 'epoch_rng', 'nsp_pairs',
+           'pair_input', 'clm_pair', 'random_split', 'span_corrupt', 'restore_spans', 'make_examples', 'pretrain_net',
+           'example_loss', 'linear_schedule', 'pretrain', 'encode_texts', 'features', 'fine_tune']
 
 # %% ../../nbs/theory/pretraining.ipynb #3a3f91ff
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -29,8 +29,7 @@ FIRST_SENTINEL, FIRST = 5, len(SPECIALS)       # ids below FIRST are special and
 
 def pretraining_vocab(texts: Iterable[str], min_freq: int = 2) -> Vocab:
     "Characters seen `min_freq` times or more, most frequent first, after the special symbols."
-    counts = Counter(c for t in texts for c in t)
-    return Vocab(sorted((c for c, n in counts.items() if n >= min_freq), key=lambda c: (-counts[c], c)), SPECIALS)
+    return Vocab.from_counts(Counter(c for t in texts for c in t), min_freq, specials=SPECIALS)
 
 def windows(vocab: Vocab, texts: Iterable[str], width: int) -> np.ndarray:
     "int64 (n, width): the texts joined by [SEP] and cut into windows; what is left at the end is dropped."
@@ -211,10 +210,9 @@ def example_loss(net, batch: dict):
     return loss
 
 def linear_schedule(optimizer, steps: int, warmup: float = 0.1):
-    "Learning-rate scheduler: linear rise over the first `warmup` of `steps`, then linear fall to zero."
+    "Learning-rate scheduler by `training.rate_factor`: linear rise over the first `warmup` of `steps`, then linear fall to zero."
     import torch
-    ramp = max(1, round(warmup * steps))
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: (s + 1) / ramp if s < ramp else max(0.0, (steps - s) / (steps - ramp + 1)))
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: rate_factor(s, steps, warmup))
 
 def pretrain(net, rows: np.ndarray, epochs: int, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, device: str = "cpu", bf16: bool = False,
              unigram_bias: bool = True) -> list[float]:
@@ -290,14 +288,3 @@ def fine_tune(net, ids: np.ndarray, y: np.ndarray, epochs: int = 8, batch: int =
         with torch.inference_mode():
             return np.concatenate([head(features(net, torch.as_tensor(ids[i:i + 128]).to(device))).argmax(1).cpu().numpy() for i in range(0, len(ids), 128)])
     return predict
-
-# %% ../../nbs/theory/pretraining.ipynb #b2dd8297
-T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-
-def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    "(mean, lower, upper): the 95 % Student t interval of the mean of 2 to 10 values."
-    n = len(values)
-    if n not in T_975:
-        raise EcomError(f"t_interval 需要 2 到 10 个数，得到 {n} 个。")
-    mean, half = float(np.mean(values)), T_975[n] * float(np.std(values, ddof=1)) / math.sqrt(n)
-    return mean, mean - half, mean + half
