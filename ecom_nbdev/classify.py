@@ -45,7 +45,7 @@ class TextNet:
     def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
                  bf16: bool = False):
         import torch
-        self.bf16, self.dropout, self.losses = bf16, 0.1, []
+        self.bf16, self.dropout, self.losses, self.train_tokens = bf16, 0.1, [], None
         self.encoder, self.tok, self.freeze, self.prefix = encoder.to(device), tok, freeze, prefix
         self.max_length, self.device, self.pad = max_length, device, encoder.config.pad_token_id or 0
         self.head = torch.nn.Linear(encoder.config.hidden_size, num_labels).to(device)
@@ -84,15 +84,27 @@ class TextNet:
 
     def pooled(self, group: Sequence[int], ids: list[list[int]], states: list | None):
         "Mean-pooled vectors (rows, d) of the texts `group`, from token ids or from the cached states."
-        import torch
-        x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
         if states is None and not hasattr(self.encoder, "encoder"):
+            x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
             return mean_pool(self.encoder(input_ids=x, attention_mask=mask).last_hidden_state, mask)
-        if states is None:
-            hidden = self.encoder.embeddings(input_ids=x)
-        else:
-            hidden = torch.nn.utils.rnn.pad_sequence([states[i] for i in group], batch_first=True).to(self.device).float()
-        return mean_pool(run_layers(self.encoder, hidden, mask, 0 if states is None else self.freeze, len(self.encoder.encoder.layer)), mask)
+        return self.through(*self.entry(group, ids, states), 0 if states is None else self.freeze)
+
+    def entry(self, group: Sequence[int], ids: list[list[int]], states: list | None):
+        "(hidden (rows, longest, d), mask): what the first layer that is computed reads; in training of `train_tokens` tokens a text."
+        import torch
+        padded = lambda rows: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)  # noqa: E731
+        some = self.train_tokens and self.encoder.training
+        at = [torch.randperm(len(ids[i]))[:self.train_tokens].sort().values if some else slice(None) for i in group]
+        if states is not None:
+            rows = [states[i][a] for i, a in zip(group, at, strict=True)]
+            return padded(rows).float(), padded([torch.ones(len(r), dtype=torch.int64) for r in rows])
+        x, mask = (t.to(self.device) for t in pad_ids([torch.tensor(ids[i])[a].tolist() for i, a in zip(group, at, strict=True)], self.pad))
+        start = getattr(self.encoder.embeddings, "padding_idx", -1) + 1          # RoBERTa counts positions from there
+        return self.encoder.embeddings(input_ids=x, **({"position_ids": padded(at) + start} if some else {})), mask
+
+    def through(self, hidden, mask, start: int):
+        "Mean-pooled vectors (rows, d) of hidden states that enter layer `start`."
+        return mean_pool(run_layers(self.encoder, hidden, mask, start, len(self.encoder.encoder.layer)), mask)
 
     def vectors(self, texts: Sequence[str], budget: int = 4096) -> np.ndarray:
         "float32 (n, d): mean-pooled vectors of `texts` in evaluation mode, length-sorted batches."
@@ -176,19 +188,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda;
     `precision` float32 or bfloat16 of the matrix products (None: bfloat16 by torch where the hardware has it, see `native_bf16`);
     `checkpoint` folder for the state of the training (`fit(resume=True)` goes on from it); `log_dir` folder for TensorBoard files;
-    `dropout` share of units dropped in training, everywhere (None: as the checkpoint says, and 0.1 before the head); `descriptions` label -> texts that describe it (mode fewshot).
+    `dropout` share of units dropped in training, everywhere (None: as the checkpoint says, and 0.1 before the head); `descriptions` label -> texts that describe it (mode fewshot);
+    `train_tokens` tokens of a text that one training step sees, drawn anew each time (None: all; a fraction trains faster); `layer_decay`, `rdrop`, `adversarial` see `training.fine_tune`;
+    `calibrate` scale the head so that its probabilities fit the validation part (modes full and lora, 200 validation texts or more).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
     def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
                  warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
                  patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
-                 precision=None, checkpoint=None, log_dir=None, dropout=None, descriptions=None):
+                 precision=None, checkpoint=None, log_dir=None, dropout=None, descriptions=None, train_tokens=None, layer_decay=1.0, rdrop=0.0,
+                 adversarial=0.0, calibrate=True):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
         self.validation, self.patience, self.C, self.lexical, self.max_encode = validation, patience, C, lexical, max_encode
         self.seed, self.device, self.precision, self.checkpoint, self.log_dir = seed, device, precision, checkpoint, log_dir
-        self.dropout, self.descriptions = dropout, descriptions
+        self.dropout, self.descriptions, self.train_tokens = dropout, descriptions, train_tokens
+        self.layer_decay, self.rdrop, self.adversarial, self.calibrate = layer_decay, rdrop, adversarial, calibrate
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -253,6 +269,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise EcomError(f"backend={self.backend!r} 无效：只能是 torch 或 tensorflow。")
         if self.backend == "tensorflow" and (self.mode in ("lora", "fewshot") or self.checkpoint or self.log_dir):
             raise EcomError("backend='tensorflow' 只有 mode='full' 与 'head'，也不写检查点与 TensorBoard：请去掉这些选项，或用 backend='torch'。")
+        if self.backend == "tensorflow" and (self.train_tokens or self.rdrop or self.adversarial or self.layer_decay != 1.0):
+            raise EcomError("backend='tensorflow' 没有 train_tokens、layer_decay、rdrop 与 adversarial：请去掉这些选项，或用 backend='torch'。")
+        if self.train_tokens is not None and self.train_tokens < 1:
+            raise EcomError(f"train_tokens={self.train_tokens!r} 无效：应是 1 或更大的整数，或 None。")
         if self.mode not in ("full", "head", "lora", "fewshot"):
             raise EcomError(f"mode={self.mode!r} 无效：只能是 full、head、lora 或 fewshot。")
         if self.precision not in (None, "float32", "bfloat16"):
@@ -294,6 +314,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             set_dropout(encoder, self.dropout)
         net = net_class(self.backend)(encoder, tok, len(self.classes_), 0 if self.mode == "head" else freeze, prefix, self.max_length, device, self._bf16(device))
         net.dropout = net.dropout if self.dropout is None else self.dropout
+        net.train_tokens = self.train_tokens
         return net
 
     def _bf16(self, device: str) -> bool:
@@ -350,8 +371,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                    "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
         if self.backend == "tensorflow":
             from ecom_nbdev.tfnet import fine_tune_tf
-            return fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
-        return fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
+            history = fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
+        else:
+            options |= {"layer_decay": self.layer_decay, "rdrop": self.rdrop, "adversarial": self.adversarial}
+            history = fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
+        if self.calibrate and len(yv) >= 200:
+            self._scale_head(Xv, yv)
+        return history
+
+    def _scale_head(self, X, codes) -> None:
+        "Divide the head by the temperature that fits the validation part: the likeliest class stays, its probability becomes honest."
+        import torch
+        from ecom_nbdev.recipes import temperature
+        self.temperature_ = temperature(self.net_.logits(self._vectors(X)), codes)
+        with torch.no_grad():
+            for p in self.net_.head.parameters():
+                p.div_(self.temperature_)
 
     def _add_lora(self) -> None:
         "Put low-rank adapters (PEFT) beside every linear map of the layers that are not frozen."

@@ -36,6 +36,8 @@ def require(module: str, extra: str):
         raise MissingExtra(f"缺少 {module}：请先运行 pip install 'ecom_nbdev[{extra}]'。") from None
 
 # %% ../nbs/practice/core.ipynb #2df89675
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")     # read when torch is loaded: a thread that waits soon goes to sleep (see bench/threads.py)
+
 def n_threads() -> int:
     "Threads to use: `ECOM_THREADS` when set, else the processors this process may run on."
     raw = os.environ.get("ECOM_THREADS", "")

@@ -5,9 +5,11 @@
 # %% ../nbs/practice/fewshot.ipynb #38b0b091
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .classify import base_encoder, model_card, softmax
 from .core import EcomError, atomic_path, make_folder, progress, write_json, write_text
-from .models import batches, native_bf16, pad_ids, pick_device
+from .models import LLM, batches, check_llm, load_llm, native_bf16, pad_ids, pick_device
 from .splits import near_duplicates
 
 # %% auto #0
-__all__ = ['check_items', 'joined', 'clean_pool', 'remembered', 'layer_states', 'char_grams', 'char_vectorizer', 'pair_features',
-           'fit_head', 'vote', 'confident', 'self_train', 'mean_heads', 'scale_rows', 'FewShot', 'check_labels',
-           'encode', 'extra_rows', 'learn_pool', 'states_of', 'views_of', 'try_choices', 'trained', 'folds_of',
-           'quality', 'save_fewshot', 'load_fewshot']
+__all__ = ['LLM_VOTES', 'check_items', 'joined', 'clean_pool', 'remembered', 'layer_states', 'char_grams', 'char_vectorizer',
+           'Question', 'quoted', 'messages', 'log_odds', 'ask', 'pair_features', 'fit_head', 'vote', 'confident',
+           'self_train', 'mean_heads', 'scale_rows', 'FewShot', 'check_labels', 'check_questions', 'encode',
+           'extra_rows', 'learn_pool', 'states_of', 'views_of', 'try_choices', 'trained', 'taught', 'folds_of',
+           'quality', 'save_fewshot', 'read_question', 'load_fewshot']
 
 # %% ../nbs/practice/fewshot.ipynb #972c9e8e
 def check_items(X) -> list:
@@ -97,6 +100,49 @@ def char_vectorizer(**kw):
     from sklearn.feature_extraction.text import TfidfVectorizer
     return TfidfVectorizer(analyzer=char_grams, sublinear_tf=True, **kw)
 
+# %% ../nbs/practice/fewshot.ipynb #9d41f3c6
+@dataclass(frozen=True)
+class Question:
+    "One way to ask about an item: `text` the task, `words` class -> its answer, `parts` names of what is shown, `examples` (item, class) solved ones."
+    text: str
+    words: dict
+    parts: tuple[str, ...] = ("文本",)
+    examples: tuple = ()
+
+def quoted(text: str, max_chars: int = 120) -> str:
+    "`text` in “ ” on one line, its middle left out beyond `max_chars`; quotes and control marks (`<|`) inside are replaced."
+    text = " ".join(text.replace("“", "'").replace("”", "'").replace("<|", "<_").split())
+    return f"“{text if len(text) <= max_chars else text[:max_chars // 2] + '……' + text[-(max_chars // 2):]}”"
+
+def messages(q: Question, item: str | tuple[str, str]) -> list[dict]:
+    "Chat messages that put question `q` about `item`: the task, the solved examples, the item."
+    def show(x):
+        texts = (x,) if isinstance(x, str) else x
+        names = q.parts if len(q.parts) == len(texts) else ("文本一", "文本二")[:len(texts)]
+        return "\n".join(f"{n}：{quoted(t)}" for n, t in zip(names, texts, strict=True))
+    turns = [m for x, c in q.examples for m in ({"role": "user", "content": show(x)}, {"role": "assistant", "content": q.words[c]})]
+    turns.append({"role": "user", "content": show(item)})
+    return [turns[0] | {"content": f"{q.text}\n{turns[0]['content']}"}, *turns[1:]]
+
+def log_odds(found: dict[str, float], words: Sequence[str]) -> np.ndarray:
+    "float (k,), mean 0: log probability of each word, summed over the tokens it alone of the words begins with (of the rarest token found when there is none)."
+    def mass(word):
+        mine = [p for t, p in found.items() if t.strip() and [w for w in words if w.startswith(t.strip())] == [word]]
+        return np.logaddexp.reduce(mine or [min(found.values())])
+    z = np.array([mass(w) for w in words])
+    return z - z.mean()
+
+@functools.lru_cache(maxsize=1)
+def _language_model(name: str) -> LLM:
+    return load_llm(name, n_ctx=2048)
+
+def ask(llm: str | os.PathLike | LLM, q: Question, items: Sequence, classes: Sequence) -> np.ndarray:
+    "float32 (n, classes): `log_odds` of the answers of the language model (a name or the model itself) to `q` about each item."
+    model = llm if hasattr(llm, "first_tokens") else _language_model(str(llm))
+    words = [q.words[c] for c in classes]
+    rows = progress(items, "大语言模型", len(items)) if len(items) > 8 else items
+    return np.array([log_odds(model.first_tokens(messages(q, x)), words) for x in rows], np.float32)
+
 # %% ../nbs/practice/fewshot.ipynb #03152d4e
 def pair_features(A: np.ndarray, B: np.ndarray, layer: int = -3) -> np.ndarray:
     "float32 (n, 2 d): absolute difference and product of two states (n, layers, d) in one layer; the order of A and B does not matter."
@@ -169,26 +215,33 @@ class FewShot(ClassifierMixin, BaseEstimator):
 
     Parameters: `model` encoder; `descriptions` label -> texts that describe the class and join the training rows; `lexical` whether there is the
     view `chars`; `shares` of the pool taken by the rounds of `self_train`; `boost` pseudo labels that one label counts; `C` inverse strength of
-    the heads' penalty; `max_pool` items of the pool that are used; `max_length` tokens kept; `seed`; `device`. X: strings or pairs of strings.
+    the heads' penalty; `max_pool` items of the pool that are used; `max_length` tokens kept; `seed`; `device`; `llm` language model (name, or an
+    object with `first_tokens`) that is asked the `questions` about the labelled items and `max_asked` of the pool, and votes at predict too unless
+    `llm_predicts` is False (then it only taught); it is loaded when first asked. X: strings or pairs of strings.
     Attributes after fit: `classes_`, `chosen_` (views), `trials_` (every choice with its log loss and accuracy), `heads_`.
     Errors: `EcomError`. References: Blum & Mitchell 1998 (co-training), Schick & Schütze 2021 (PET, arXiv 2001.07676).
     """
     def __init__(self, model="e5-small", descriptions=None, lexical=True, shares=(0.1, 0.2, 0.4), boost=3.0, C=1.0, max_pool=6000, max_length=128,
-                 seed=0, device=None):
+                 seed=0, device=None, llm=None, questions=(), max_asked=200, llm_predicts=True):
         self.model, self.descriptions, self.lexical, self.shares, self.boost, self.C = model, descriptions, lexical, shares, boost, C
         self.max_pool, self.max_length, self.seed, self.device = max_pool, max_length, seed, device
+        self.llm, self.questions, self.max_asked, self.llm_predicts = llm, questions, max_asked, llm_predicts
 
     def fit(self, X: Sequence, y: Sequence, unlabeled: Sequence | None = None, eval_set: tuple | None = None, related: tuple | None = None) -> FewShot:
         "Train on items X (n), labels y (n), `unlabeled` items, `related` (items, labels) of a public set; choose on `eval_set` or by four folds of X."
         X, y = check_items(X), np.asarray(y)
         self.classes_, codes = check_labels(X, y)
+        check_questions(self)
         dev = None if eval_set is None else (check_items(eval_set[0]), encode(eval_set[1], self.classes_, "eval_set"))
         pool = learn_pool(self, X, unlabeled or (), dev)
         more, kinds = extra_rows(self, related)
         F = views_of(self, X + [x for x, _ in more])
         P = views_of(self, pool, F) if pool else {n: M[:0] for n, M in F.items()}
+        if self.llm is not None:
+            asked = [views_of(self, rows, ["llm"])["llm"] for rows in (X, pool[:self.max_asked])]
+            F["llm"], P["llm"] = np.vstack([asked[0], np.zeros((len(more), len(self.classes_)), np.float32)]), asked[1]
         codes, kinds = np.concatenate([codes, [c for _, c in more]]).astype(int), np.concatenate([np.full(len(X), "label"), kinds])
-        self.trials_ = try_choices(self, F, codes, kinds, P, dev and (views_of(self, dev[0], F), dev[1]))
+        self.trials_ = try_choices(self, F, codes, kinds, P, dev and (views_of(self, dev[0], [v for v in F if v != "llm" or self.llm_predicts]), dev[1]))
         self.chosen_ = min(self.trials_, key=lambda t: t["log_loss"])["views"]
         self.heads_ = dict(zip(self.chosen_, trained(self, F, codes, kinds, P, self.chosen_), strict=True))
         self.n_train_ = len(y)
@@ -225,6 +278,19 @@ def check_labels(X: list, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise EcomError(f"训练数据只有 {len(classes)} 个类别，至少要有两个。")
     return classes, codes
 
+def check_questions(few: FewShot) -> None:
+    "`EcomError` when there is a language model but it cannot be had or its questions leave out a class."
+    if few.llm is None:
+        return
+    if not hasattr(few.llm, "first_tokens"):
+        check_llm(few.llm)
+    if not few.questions:
+        raise EcomError("给了 llm，却没有 questions：请至少给出一个 Question(问题, {标签: 答案})。")
+    for i, q in enumerate(few.questions, 1):
+        answers = [q.words.get(c) for c in few.classes_.tolist()]
+        if None in answers or len(set(answers)) < len(answers):
+            raise EcomError(f"questions 的第 {i} 个问题要给每个标签一个不同的答案：标签是 {few.classes_.tolist()}，答案是 {answers}。")
+
 def encode(labels: Sequence, classes: np.ndarray, where: str) -> np.ndarray:
     "Positions of `labels` in `classes`; `EcomError` names the first that is not there."
     index = {c: i for i, c in enumerate(classes.tolist())}
@@ -256,7 +322,7 @@ def states_of(few: FewShot, texts: list[str]) -> np.ndarray:
 
 def views_of(few: FewShot, X: list, names: Sequence[str] | None = None) -> dict:
     "name -> matrix (n, d) of the views `names` (default: all there are) of items X."
-    make = {"encoder": _encoder_view, "similarity": _similarity_view, "chars": lambda few, X: few.chars_.transform(X)}
+    make = {"encoder": _encoder_view, "similarity": _similarity_view, "chars": lambda few, X: few.chars_.transform(X), "llm": _llm_view}
     pairs = bool(X) and isinstance(X[0], tuple)
     names = names or (["encoder"] + ["similarity"] * pairs + ["chars"] * few.lexical)
     return {n: make[n](few, X) for n in names}
@@ -271,26 +337,57 @@ def _similarity_view(few: FewShot, X: list) -> np.ndarray:
     A, B = (states_of(few, [p[k] for p in X])[:, -4:] for k in (0, 1))
     return (A * B).sum(2).mean(1, keepdims=True)
 
+def _llm_view(few: FewShot, X: list) -> np.ndarray:
+    "float32 (n, classes): log-odds of the answers, mean over the questions; remembered where the model has a name."
+    classes = few.classes_.tolist()
+    def view(q):
+        if hasattr(few.llm, "first_tokens"):
+            return ask(few.llm, q, X, classes)
+        return remembered(("llm", str(few.llm), f"{classes} {q}"), X, lambda new: ask(few.llm, q, new, classes))
+    return np.mean([view(q) for q in few.questions], 0) if X else np.empty((0, len(classes)), np.float32)
+
 def try_choices(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, dev: tuple | None) -> list[dict]:
     "Log loss and accuracy of every choice of views on `dev` (views, codes), or over folds of the rows of F whose kind is label."
-    names = list(F)
+    names = [v for v in F if v != "llm"]
     subsets = [names[:i + 1] for i in range(len(names))]
+    if "llm" in F and few.llm_predicts:
+        subsets += [["llm"], *(s + ["llm"] for s in subsets)]
     folds = [(np.arange(len(codes)), dev)] if dev else [(rows, ({v: M[held] for v, M in F.items()}, codes[held])) for rows, held in folds_of(codes, kinds, few.seed)]
     found: list[list] = [[] for _ in subsets]
     for rows, (held, held_y) in folds:
         for outcome, views in zip(found, subsets, strict=True):
-            heads = trained(few, {v: F[v][rows] for v in views}, codes[rows], kinds[rows], P, views)
+            heads = trained(few, {v: M[rows] for v, M in F.items()}, codes[rows], kinds[rows], P, views)
             outcome.append((vote(heads, [held[v] for v in views]), held_y))
     return [{"views": views, **quality(outcome)} for outcome, views in zip(found, subsets, strict=True)]
 
 def trained(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, views: Sequence[str]) -> list[tuple]:
-    "Heads of `views` after self-training; the encoder's vote counts twice, and the descriptions alone have a third one on the encoder's vectors."
-    k = len(few.classes_)
-    boost = np.where(kinds == "related", 1.0, few.boost)
-    heads = mean_heads(self_train([F[v] for v in views], codes, [P[v] for v in views], k, few.shares, boost, few.C))
-    prior = kinds == "description"
+    "Heads of `views` after self-training; the encoder's vote counts twice, the descriptions alone have a third one on the encoder's vectors."
+    k, heads, prior = len(few.classes_), {}, kinds == "description"
     third = fit_head(F["encoder"][prior], codes[prior], k, few.C, pool=scale_rows(F["encoder"], P["encoder"])) if len(set(codes[prior])) == k else (0.0, 0.0)
-    return [(2 * W + third[0], 2 * b + third[1]) if v == "encoder" else (W, b) for v, (W, b) in zip(views, heads, strict=True)]
+    if "llm" in F:
+        own = kinds == "label"
+        W, b = fit_head(F["llm"][own], codes[own], k, few.C, pool=scale_rows(F["llm"][own], P["llm"]))
+        heads["llm"] = LLM_VOTES * W, LLM_VOTES * b
+        F, codes, kinds = taught(few, heads["llm"], F, codes, kinds, P)
+    own = [v for v in views if v != "llm"]
+    boost = np.where(np.isin(kinds, ("related", "taught")), 1.0, few.boost)
+    rounds = self_train([F[v] for v in own], codes, [P[v] for v in own], k, few.shares, boost, few.C) if own else [[]]
+    heads |= dict(zip(own, mean_heads(rounds), strict=True))
+    if "encoder" in heads:
+        heads["encoder"] = tuple(2 * h + t for h, t in zip(heads["encoder"], third, strict=True))
+    return [heads[v] for v in views]
+
+LLM_VOTES = 3.0      # 大语言模型的一票算几票，看五个划分的验证部分定的
+
+def taught(few: FewShot, head: tuple, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, share: float = 0.5) -> tuple[dict, np.ndarray, np.ndarray]:
+    "(F, codes, kinds) with the rows of the pool that the language model (its `head`) and the heads of the other views together are surest of (kind taught)."
+    asked = len(P["llm"])
+    if asked < 20:
+        return F, codes, kinds
+    weight = np.where(kinds == "related", 1.0, few.boost) / few.boost
+    others = {v: fit_head(M, codes, len(few.classes_), few.C, weight, scale_rows(M, P[v])) for v, M in F.items() if v != "llm"}
+    rows, guess = confident(vote([*others.values(), head], [*(P[v][:asked] for v in others), P["llm"]]), share)
+    return ({v: _stack(M, P[v][rows]) for v, M in F.items()}, np.concatenate([codes, guess]), np.concatenate([kinds, np.full(len(rows), "taught")]))
 
 def folds_of(codes: np.ndarray, kinds: np.ndarray, seed: int):
     "(training rows, rows held out) of four stratified folds (fewer for a rare class) of the rows whose kind is label; the others are always trained on."
@@ -319,12 +416,21 @@ def save_fewshot(few: FewShot, folder: Path, metrics: dict, notes: str) -> Path:
     with atomic_path(folder / "fewshot.safetensors") as tmp:
         save_file(tensors, tmp)
     own = few.get_params() | {"descriptions": None}      # training data: not needed to predict
+    own["llm"] = None if few.llm is None else str(getattr(few.llm, "name", few.llm))
+    own["questions"] = [asdict(q) | {"words": list(q.words.items())} for q in few.questions]
     info = {"format": 1, "params": {"mode": "fewshot", "model": own["model"], "max_length": own["max_length"], "seed": own["seed"], "lexical": own["lexical"]},
             "fewshot": own, "classes": few.classes_.tolist(), "chosen": few.chosen_, "history": few.trials_, "n_train": few.n_train_, "metrics": metrics,
             "grams": few.chars_.get_feature_names_out().tolist() if "chars" in few.heads_ else None}
+    if "llm" in few.heads_:
+        notes = f"{notes}\n\n预测时要问大语言模型 {own['llm']}。".strip()
     write_text(folder / "README.md", model_card(info, notes))
     write_json(folder / "classifier.json", info)
     return folder
+
+def read_question(q: dict) -> Question:
+    "A question as `save_fewshot` wrote it."
+    examples = tuple((x if isinstance(x, str) else tuple(x), label) for x, label in q["examples"])
+    return Question(q["text"], dict(q["words"]), tuple(q["parts"]), examples)
 
 def load_fewshot(cls, folder: Path, device: str | None = None) -> FewShot:
     "What `FewShot.load` does."
@@ -332,7 +438,9 @@ def load_fewshot(cls, folder: Path, device: str | None = None) -> FewShot:
     if not (folder / "fewshot.safetensors").is_file() or not (folder / "classifier.json").is_file():
         raise EcomError(f"{folder} 不是保存的少标签分类器：请给出 FewShot.save 或 mode='fewshot' 的 save 写的文件夹。")
     info = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
-    few, tensors = cls(**info["fewshot"]), load_file(folder / "fewshot.safetensors")
+    own, tensors = info["fewshot"], load_file(folder / "fewshot.safetensors")
+    own["questions"] = tuple(read_question(q) for q in own.get("questions", ()))
+    few = cls(**own)
     few.device, few.classes_, few.chosen_, few.trials_, few.n_train_ = device, np.array(info["classes"]), info["chosen"], info["history"], info["n_train"]
     few.heads_ = {n: (tensors[f"{n}.weight"], tensors[f"{n}.bias"]) for n in info["chosen"]}
     if info["grams"]:

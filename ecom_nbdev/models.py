@@ -535,6 +535,10 @@ class LLM:
         "Answer to one user message; keywords as for `chat`."
         return self.chat([{"role": "user", "content": prompt}], **kw)
 
+    def first_tokens(self, messages: Sequence[dict], top: int = 20) -> dict[str, float]:
+        "token -> log probability of the `top` likeliest first tokens of the answer to `messages`; a prefix shared with the last call is not read again."
+        return self._first({"messages": list(messages), "max_tokens": 1, "temperature": 0, "seed": 0, "logprobs": True, "top_logprobs": top})
+
     def close(self) -> None:
         "Free what the model holds."
 
@@ -557,6 +561,12 @@ class GGUFModel(LLM):
             raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
         self.usage = answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")}
         return answer["choices"][0]["message"]["content"]
+
+    def _first(self, body: dict) -> dict[str, float]:
+        answer = self.server.handle_chat_completions(body)
+        if "choices" not in answer:
+            raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
+        return {t["token"]: t["logprob"] for t in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]}
 
     def _stream(self, body: dict) -> Iterator[str]:
         import queue
@@ -607,6 +617,12 @@ class OpenAIModel(LLM):
         answer = self._create(body)
         self.usage = {"prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens} if answer.usage else {}
         return answer.choices[0].message.content or ""
+
+    def _first(self, body: dict) -> dict[str, float]:
+        found = self._create(body).choices[0].logprobs
+        if found is None:
+            raise EcomError(f"{self._client.base_url} 上的模型 {self.name} 不给出词片的概率（logprobs），请换一个服务或本机的模型。")
+        return {t.token: t.logprob for t in found.content[0].top_logprobs}
 
     def _stream(self, body: dict) -> Iterator[str]:
         for chunk in self._create(body, stream=True):

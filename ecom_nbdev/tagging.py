@@ -5,11 +5,13 @@
 # %% ../nbs/practice/tagging.ipynb #95b901c5
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
 import json
 import os
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +21,16 @@ from pathlib import Path
 import numpy as np
 
 from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
-from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
+from .core import EcomError, asset, atomic_path, make_folder, progress, set_threads, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device
-from .segmentation import segment
+from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
 
 # %% auto #0
-__all__ = ['NAMES', 'FORBIDDEN', 'CHAR_FEATURES', 'WORD_FEATURES', 'tag_spans', 'to_bioes', 'name_tags', 'entity_f1', 'accuracy',
-           'path_score', 'log_partition', 'viterbi', 'marginals', 'legal', 'hashed_features', 'piece_of_token',
-           'TagNet', 'tag_loss', 'train_tagger', 'windows', 'check_sentences', 'check_tags', 'tag_set', 'Entity',
-           'entities', 'Tagger', 'save_tagger', 'tagger_card', 'load_tagger']
+__all__ = ['NAMES', 'FORBIDDEN', 'CHAR_FEATURES', 'WORD_FEATURES', 'CHAR_MORE', 'WORD_MORE', 'tag_spans', 'to_bioes', 'name_tags',
+           'entity_f1', 'accuracy', 'path_score', 'log_partition', 'viterbi', 'marginals', 'legal', 'hashed_features',
+           'piece_of_token', 'char_ids', 'TagNet', 'tag_loss', 'Average', 'train_tagger', 'windows', 'check_sentences',
+           'check_tags', 'tag_set', 'Entity', 'entities', 'Tagger', 'save_tagger', 'tagger_card', 'load_tagger']
 
 # %% ../nbs/practice/tagging.ipynb #d161ebdc
 def tag_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -130,6 +132,11 @@ CHAR_FEATURES = _AROUND + [(("c", -2), ("c", -1)), (("c", 1), ("c", 2)), (("c", 
 WORD_FEATURES = _AROUND + [(("c", -1), ("c", 1)), (("f", 0),), (("l", 0),), (("f2", 0),), (("l2", 0),), (("l", -1),), (("f", 1),),
     (("l", -1), ("f", 0)), (("l", 0), ("f", 1)), (("k", 0), ("n", 0)), (("l", 0), ("n", 0)), (("l", -1), ("l", 0)), (("l", 0), ("l", 1)), (("f", 0), ("l", 0))]
 
+CHAR_MORE = [(("s", 0),), (("e", 0),), (("h", 0), ("b", 0)), (("c", 0), ("b", 0)), (("v", 0), ("w", 0)), (("w", 0), ("x", 0)),
+    (("z", 0), ("p", 0)), (("p", 0), ("y", 0), ("b", 0)), (("s", 1),), (("e", -1),)]                              # of features="rich"
+WORD_MORE = [(("d", 0),), (("d", -1), ("d", 0)), (("d", 0), ("d", 1)), (("d", -1), ("d", 0), ("d", 1)), (("d", -1), ("c", 0)), (("c", 0), ("d", 1)),
+    (("d", 1), ("d", 2)), (("d", -2), ("d", -1)), (("l3", 0),), (("f3", 0),), (("c", -2), ("c", -1)), (("c", 1), ("c", 2)), (("c", -1), ("c", 0), ("c", 1))]
+
 @functools.lru_cache(maxsize=1 << 18)
 def _hash(s: str) -> int: return zlib.crc32(s.encode("utf-8", "surrogatepass"))
 
@@ -138,20 +145,38 @@ def _shape(c: str) -> str:
     return "d" if c.isdigit() else "a" if c.isascii() and c.isalpha() else "h" if "\u4e00" <= c <= "\u9fff" else "s" if c.isspace() else "p"
 
 def _channels(tokens: Sequence[str], words: bool) -> dict[str, list]:
-    "What is hashed of each token: itself c, class k; of words first and last characters f l f2 l2, length n; of characters the word w, its place b, its part of speech p, neighbours v x."
+    "Hashed: token c, class k; of words ends f l f2 l2, length n; of characters the word w, place b, part of speech p, neighbours v x, theirs z y."
     if words:
         return {"c": tokens, "k": [_shape(t[0]) + _shape(t[-1]) for t in tokens], "f": [t[0] for t in tokens], "l": [t[-1] for t in tokens],
                 "f2": [t[:2] for t in tokens], "l2": [t[-2:] for t in tokens], "n": [str(min(len(t), 5)) for t in tokens]}
     cut = [("<", "<"), *segment("".join(tokens), pos=True), (">", ">")]
-    rows = [(w, "S" if len(w) == 1 else "B" if j == 0 else "E" if j == len(w) - 1 else "M", p, cut[i - 1][0], cut[i + 1][0])
+    rows = [(w, "S" if len(w) == 1 else "B" if j == 0 else "E" if j == len(w) - 1 else "M", p, *cut[i - 1], *cut[i + 1])
             for i, (w, p) in enumerate(cut[1:-1], 1) for j in range(len(w))]
-    return {"c": tokens, "k": [_shape(t) for t in tokens]} | {name: [r[i] for r in rows] for i, name in enumerate("wbpvx")}
+    return {"c": tokens, "k": [_shape(t) for t in tokens]} | {name: [r[i] for r in rows] for i, name in enumerate("wbpvzxy")}
 
-def hashed_features(tokens: Sequence[str], words: bool, buckets: int) -> np.ndarray:
-    "int64 (tokens, features) in 0..buckets-1: one number for each template of CHAR_FEATURES (or WORD_FEATURES) at each token."
+@functools.cache
+def _dictionary() -> dict[str, str]:
+    "Word -> most frequent part of speech in jieba's dictionary."
+    return jieba_module("jieba.posseg").dt.word_tag_tab
+
+def _more_channels(tokens: Sequence[str], channels: dict[str, list], words: bool) -> dict[str, list]:
+    "Of words the dictionary's part of speech d, ends f3 l3; of characters the longest dictionary words that start s and end e, h the word's last."
+    known = _dictionary()
+    if words:
+        return {"d": [known.get(t) or _shape(t[0]) + _shape(t[-1]) for t in tokens], "f3": [t[:3] for t in tokens], "l3": [t[-3:] for t in tokens]}
+    text, n = "".join(tokens), len(tokens)
+    starts = [next((text[i:j] for j in range(min(n, i + 6), i + 1, -1) if text[i:j] in known), "") for i in range(n)]
+    ends = [next((text[j:i + 1] for j in range(max(0, i - 5), i) if text[j:i + 1] in known), "") for i in range(n)]
+    return {"s": starts, "e": ends, "h": [w[-1] for w in channels["w"]]}
+
+def hashed_features(tokens: Sequence[str], words: bool, buckets: int, rich: bool = False) -> np.ndarray:
+    "int64 (tokens, features) in 0..buckets-1: a number for each template of CHAR_FEATURES (or WORD_FEATURES) at each token, `rich` adds CHAR_MORE (WORD_MORE)."
     templates, n = WORD_FEATURES if words else CHAR_FEATURES, len(tokens)
+    channels = _channels(tokens, words)
+    if rich:
+        templates, channels = templates + (WORD_MORE if words else CHAR_MORE), channels | _more_channels(tokens, channels, words)
     out = np.empty((n, len(templates)), np.int64)
-    padded = {k: np.array([1, 1, *map(_hash, v), 2, 2], np.uint64) for k, v in _channels(tokens, words).items()}
+    padded = {k: np.array([1, 1, *map(_hash, v), 2, 2], np.uint64) for k, v in channels.items()}
     for i, template in enumerate(templates):
         h = np.full(n, (i + 1) * 0x9E3779B97F4A7C15 % 2**64, np.uint64)
         for name, offset in template:
@@ -169,13 +194,21 @@ def piece_of_token(offsets: Sequence[tuple[int, int]], lengths: Sequence[int]) -
             at[a:] = j
     return at[np.cumsum([0, *lengths])[:-1]]
 
+def char_ids(tok, text: str) -> list[int]:
+    "Token ids of `text` with each character a piece of its own (NFKC; blanks as the mark of a word's start), between the tokenizer's first and last marks."
+    marks, find = tok.encode("").ids, tok.token_to_id
+    unknown = next((i for name in ("<unk>", "[UNK]") if (i := find(name)) is not None), marks[0])
+    forms = ("\u2581" if c.isspace() else unicodedata.normalize("NFKC", c) for c in text)
+    return [marks[0], *(next((i for piece in (c, "\u2581" + c) if (i := find(piece)) is not None), unknown) for c in forms), marks[-1]]
+
 # %% ../nbs/practice/tagging.ipynb #1e019d72
 _NONE = np.zeros(0, np.float32)
 
 class TagNet(TextNet):
     "Hashed features and (with an encoder) its states, one bidirectional LSTM, linear emissions and a CRF."
     def __init__(self, tags: Sequence[str], words: bool, scheme: bool, encoder=None, tok=None, freeze: int = 0,
-                 buckets: int = 1 << 16, dim: int = 64, width: int = 128, dropout: float = 0.5, device: str = "cpu", bf16: bool = False):
+                 buckets: int = 1 << 16, dim: int = 64, width: int = 128, dropout: float = 0.5, device: str = "cpu", bf16: bool = False,
+                 rich: bool = False, by_char: bool = False, feature_dropout: float = 0.0):
         import torch
         nn, k = torch.nn, len(tags)
         states = 0
@@ -189,6 +222,7 @@ class TagNet(TextNet):
         self.encoder = encoder if states else nn.Module()
         self.tags, self.words, self.has_encoder = list(tags), words, bool(states)
         self.buckets, self.dropout, self.device, self.bf16 = buckets, dropout, device, bf16
+        self.rich, self.by_char, self.feature_dropout = rich, by_char, feature_dropout
         rules = legal(tags) if scheme else (np.zeros(k, np.float32), np.zeros((k, k), np.float32), np.zeros(k, np.float32))
         self.rules = [torch.from_numpy(r).to(device) for r in rules]
 
@@ -198,8 +232,12 @@ class TagNet(TextNet):
 
     def prepare(self, sentences: Sequence[Sequence[str]]) -> dict:
         "What is computed once of each sentence: `features`, and with an encoder `ids`, `at` (piece of each token), `states` (frozen layers)."
-        data = {"features": [hashed_features(s, self.words, self.buckets) for s in sentences]}
-        if self.has_encoder:
+        data = {"features": [hashed_features(s, self.words, self.buckets, self.rich) for s in sentences]}
+        if self.has_encoder and self.by_char:
+            ids = [char_ids(self.tok, "".join(s))[:self.max_length] for s in sentences]
+            at = [np.minimum(np.cumsum([1, *map(len, s)])[:-1], len(i) - 1) for s, i in zip(sentences, ids, strict=True)]
+            data |= {"ids": ids, "at": at, "states": self.lower(ids)}
+        elif self.has_encoder:
             self.tok.no_padding()
             self.tok.no_truncation()
             found = self.tok.encode_batch(["".join(s) for s in sentences])
@@ -221,12 +259,22 @@ class TagNet(TextNet):
         row = np.repeat(np.arange(len(group)), [len(data["at"][i]) for i in group])
         return self.head["states"](hidden.float()[row, np.concatenate([data["at"][i] for i in group])])
 
+    def bag(self, group: Sequence[int], data: dict):
+        "Summed feature vectors (tokens of all sentences, dim); in training a share `feature_dropout` of the features is left out."
+        import torch
+        numbers = torch.from_numpy(np.concatenate([data["features"][i] for i in group])).to(self.device)
+        weights = None
+        if self.head.training and self.feature_dropout:
+            keep = 1 - self.feature_dropout
+            weights = (torch.rand(numbers.shape, device=self.device) < keep).float() / keep
+        return self.head["bag"](numbers, per_sample_weights=weights)
+
     def emissions(self, group: Sequence[int], data: dict):
         "(emissions (n, longest, tags), mask (n, longest)) of the sentences `group`."
         import torch
         nn, lengths = torch.nn, [len(data["features"][i]) for i in group]
         drop = lambda t: nn.functional.dropout(t, self.dropout, self.head.training)  # noqa: E731
-        x = self.head["bag"](torch.from_numpy(np.concatenate([data["features"][i] for i in group])).to(self.device))
+        x = self.bag(group, data)
         if self.has_encoder:
             x = torch.cat([x, self.token_states(group, data)], 1)
         packed = nn.utils.rnn.pack_sequence(drop(x).split(lengths), enforce_sorted=False)
@@ -261,15 +309,40 @@ def tag_loss(net: TagNet, group: Sequence[int], data: dict, targets: list):
     y = torch.nn.utils.rnn.pad_sequence([targets[i] for i in group], batch_first=True).to(net.device)
     return (log_partition(emissions, *net.crf(), mask) - path_score(emissions, y, *net.crf(), mask)).mean()
 
+class Average:
+    "Exponential running mean of the parameters `parts` (name -> tensor) with `decay`; 0 keeps the parameters themselves."
+    def __init__(self, parts: dict, decay: float):
+        self.parts, self.decay, self.steps = parts, decay, 0
+        self.mean = {k: p.detach().clone() for k, p in parts.items()} if decay else parts
+
+    def update(self) -> None:
+        "Take the parameters in after a step; the first steps count for more, so that the start is soon forgotten."
+        import torch
+        self.steps += 1
+        if self.decay:
+            with torch.no_grad():
+                torch._foreach_lerp_(list(self.mean.values()), list(self.parts.values()), 1 - min(self.decay, self.steps / (9 + self.steps)))
+
+    @contextlib.contextmanager
+    def applied(self, net: TagNet):
+        "The network with the mean in place of its parameters."
+        raw = {k: p.detach().clone() for k, p in self.parts.items()} if self.decay else self.parts
+        copy_into(net, self.mean)
+        try:
+            yield
+        finally:
+            copy_into(net, raw)
+
 def train_tagger(net: TagNet, data: dict, targets: list, val: dict, val_tags: list, measure, *, epochs: int, learning_rate: float,
-                 head_rate: float, batch_tokens: int, batch_rows: int, patience: int, seed: int) -> list[dict]:
-    "Train what of `net` requires gradients; returns one dict (epoch, loss, val_score) an epoch and leaves the best epoch's weights in `net`."
+                 head_rate: float, batch_tokens: int, batch_rows: int, patience: int, seed: int, average: float = 0.0) -> list[dict]:
+    "Train what of `net` requires gradients; one dict (epoch, loss, val_score) an epoch; leaves the best epoch's weights (with `average` their running mean)."
     import torch
     rng = np.random.default_rng(seed)
     lengths = [len(f) for f in data["features"]]
     plan = [train_batches(lengths, batch_tokens, batch_rows, rng) for _ in range(epochs)]
     total, step, waited, best, history, kept = sum(map(len, plan)), 0, 0, -1.0, [], None
     parts = trainable(net)
+    mean = Average(parts, average)
     optimizer = torch.optim.AdamW([{"params": [p for k, p in parts.items() if k.startswith(part)], "base": rate}
                                    for part, rate in (("head.", head_rate), ("body.", learning_rate)) if any(k.startswith(part) for k in parts)], fused=True)
     for epoch, order in enumerate(plan, 1):
@@ -284,11 +357,13 @@ def train_tagger(net: TagNet, data: dict, targets: list, val: dict, val_tags: li
             loss.backward()
             torch.nn.utils.clip_grad_norm_(list(parts.values()), 5.0)
             optimizer.step()
+            mean.update()
             step, summed = step + 1, summed + loss.item() * len(group)
-        score = measure(val_tags, net.decode(val)[0])
+        with mean.applied(net):
+            score = measure(val_tags, net.decode(val)[0])
         history.append({"epoch": epoch, "loss": round(summed / len(lengths), 4), "val_score": round(score, 4)})
         if score > best:
-            best, waited, kept = score, 0, {k: p.detach().clone() for k, p in parts.items()}
+            best, waited, kept = score, 0, {k: p.detach().clone() for k, p in mean.mean.items()}
         elif (waited := waited + 1) >= patience:
             break
     copy_into(net, kept)
@@ -351,23 +426,28 @@ class Tagger:
     Parameters: `model` name, folder or Hub id of the encoder, or None for hashed features alone; `mode` full or lora; `freeze_layers` lower
     layers left alone (default half); `lora_rank`; `epochs`, `learning_rate` of the encoder (default by mode), `head_rate` of the rest;
     `batch_tokens`, `batch_rows`; `buckets` and `dim` of the hashed features; `width` of the LSTM; `dropout`; `max_length` tokens in a window;
+    `features` plain or rich (with jieba's dictionary); `alignment` of the encoder's input, char (each its own piece) or piece;
+    `feature_dropout` share of features left out in training; `average` decay of the running mean of the weights (0 none);
     `validation` share held out where fit gets no eval_set; `patience` epochs; `seed`; `device`; `precision` None, float32 or bfloat16.
     Attributes after fit: `tags_`, `scheme_` (True for entities), `words_` (tokens are words), `history_`, `net_`. Errors: `EcomError`.
     References: Lafferty et al. 2001 (CRF); Huang et al. 2015 (BiLSTM-CRF, arXiv 1508.01991).
     """
     def __init__(self, model="e5-small", mode="full", freeze_layers=None, lora_rank=16, epochs=4, learning_rate=None, head_rate=5e-3,
                  batch_tokens=4096, batch_rows=32, buckets=1 << 16, dim=64, width=128, dropout=0.5, max_length=160, validation=0.1,
-                 patience=2, seed=0, device=None, precision=None):
+                 patience=2, seed=0, device=None, precision=None, features="rich", alignment="piece", feature_dropout=0.3, average=0.99):
         self.model, self.mode, self.freeze_layers, self.lora_rank, self.epochs = model, mode, freeze_layers, lora_rank, epochs
         self.learning_rate, self.head_rate, self.batch_tokens, self.batch_rows = learning_rate, head_rate, batch_tokens, batch_rows
         self.buckets, self.dim, self.width, self.dropout, self.max_length = buckets, dim, width, dropout, max_length
         self.validation, self.patience, self.seed, self.device, self.precision = validation, patience, seed, device, precision
+        self.features, self.alignment, self.feature_dropout, self.average = features, alignment, feature_dropout, average
 
     def fit(self, sentences: Sequence, tags: Sequence[Sequence[str]], eval_set: tuple | None = None) -> Tagger:
         "Train on `sentences` (strings or lists of tokens) with one tag a token; `eval_set` (sentences, tags) replaces the part held out."
         import torch
         if self.mode not in ("full", "lora"):
             raise EcomError(f"mode={self.mode!r} 无效：只能是 full 或 lora。")
+        if self.features not in ("plain", "rich") or self.alignment not in ("char", "piece"):
+            raise EcomError(f"features={self.features!r}、alignment={self.alignment!r} 无效：前者只能是 plain 或 rich，后者只能是 char 或 piece。")
         (rows, tags), val = self._parts(*check_sentences(sentences, tags), eval_set)
         self.scheme_ = all(t == "O" or t[:2] in ("B-", "I-", "E-", "S-") for row in tags for t in row)
         self.words_ = any(len(t) > 1 for row in rows for t in row)
@@ -380,7 +460,7 @@ class Tagger:
             self.net_, self.net_.prepare([r for r, _ in pieces]), [torch.tensor([index[t] for t in row]) for _, row in pieces],
             self.net_.prepare([r for r, _ in cut]), [t for _, t in cut], self._measure, epochs=self.epochs, head_rate=self.head_rate,
             learning_rate=self.learning_rate or (5e-4 if self.mode == "lora" else 1e-4), batch_tokens=self.batch_tokens,
-            batch_rows=self.batch_rows, patience=self.patience, seed=self.seed)
+            batch_rows=self.batch_rows, patience=self.patience, seed=self.seed, average=self.average)
         self.n_train_ = len(rows)
         return self
 
@@ -459,8 +539,10 @@ class Tagger:
         return net
 
     def _net(self, encoder, tok, freeze: int, device: str) -> TagNet:
+        set_threads()              # torch is loaded by now; without an encoder nobody else has told it
         bf16 = native_bf16(device) if self.precision is None else self.precision == "bfloat16"
-        return TagNet(self.tags_, self.words_, self.scheme_, encoder, tok, freeze, self.buckets, self.dim, self.width, self.dropout, device, bf16)
+        return TagNet(self.tags_, self.words_, self.scheme_, encoder, tok, freeze, self.buckets, self.dim, self.width, self.dropout, device, bf16,
+                      self.features == "rich", self.alignment == "char", self.feature_dropout)
 
     def _decode(self, rows: list, scores: bool) -> list[tuple[list[str], np.ndarray]]:
         "(tags, probabilities) of whole sentences, their windows joined; a thousand at a time, so that memory does not grow with their number."
@@ -472,6 +554,8 @@ class Tagger:
         return found
 
 # %% ../nbs/practice/tagging.ipynb #ca271603
+_BEFORE = {"features": "plain", "alignment": "piece", "feature_dropout": 0.0, "average": 0.0}     # of folders written before these could be chosen
+
 def save_tagger(tagger: Tagger, folder: Path, metrics: dict, notes: str) -> Path:
     "Write `tagger` to `folder`: weights first, tagger.json last."
     from safetensors.torch import save_file
@@ -510,7 +594,7 @@ def load_tagger(cls, folder: Path, device: str | None = None) -> Tagger:
     if not (folder / "tagger.json").is_file():
         raise EcomError(f"{folder} 不是已保存的标注器（没有 tagger.json）：请给出 Tagger.save 写的文件夹。")
     info = json.loads((folder / "tagger.json").read_text(encoding="utf-8"))
-    tagger = cls(**info["params"])
+    tagger = cls(**_BEFORE | info["params"])
     tagger.device = device
     tagger.tags_, tagger.scheme_, tagger.words_ = info["tags"], info["scheme"], info["words"]
     tagger.history_, tagger.n_train_ = info["history"], info["n_train"]

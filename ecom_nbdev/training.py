@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from .core import EcomError, atomic_path, progress, require
 
 # %% auto #0
 __all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'adamw', 'new_run',
-           'guarded_step', 'one_step', 'close_epoch', 'writer', 'record', 'draw_curve']
+           'guarded_step', 'one_step', 'backward', 'divergence', 'close_epoch', 'writer', 'record', 'draw_curve']
 
 # %% ../nbs/practice/training.ipynb #f566d5f3
 def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -110,21 +111,26 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
               learning_rate: float = 5e-5, head_rate: float = 1e-3, batch_tokens: int = 1536, batch_rows: int = 32, warmup: float = 0.06,
               weight_decay: float = 0.01, label_smoothing: float = 0.0, class_weight: np.ndarray | None = None, patience: int = 1,
               seed: int = 0, checkpoint: str | os.PathLike | None = None, every: int = 100, resume: bool = False,
-              log_dir: str | os.PathLike | None = None) -> list[dict]:
+              log_dir: str | os.PathLike | None = None, layer_decay: float = 1.0, rdrop: float = 0.0, adversarial: float = 0.0) -> list[dict]:
     """Train the parameters of `net` that require gradients; returns one dict (epoch, loss, val_accuracy) an epoch and keeps the best epoch.
 
+    `layer_decay` learning rate of a layer over that of the layer above it; `rdrop` weight of the divergence of two passes with different dropout
+    (Liang et al. 2021, arXiv 2106.14448); `adversarial` length of the step in the direction of the gradient by which the states are moved for a
+    second pass (FGM, Miyato et al. 2017, arXiv 1605.07725).
     `checkpoint` folder gets the state every `every` steps and after each epoch; `resume` goes on from there to the weights of an unbroken run;
     `log_dir` gets TensorBoard files. `EcomError` for a loss that is not finite and for memory that runs out.
     """
     import torch
     torch.manual_seed(seed)
     rng, ids = np.random.default_rng(seed), net.tokenize(texts)
-    plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches([len(i) for i in ids], batch_tokens, batch_rows, rng)]
+    lengths = [min(len(i), net.train_tokens or len(i)) for i in ids]
+    plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches(lengths, batch_tokens, batch_rows, rng)]
     loss_of = torch.nn.CrossEntropyLoss(weight=None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device),
                                         label_smoothing=label_smoothing)
-    optimizer = adamw(net, learning_rate, head_rate, weight_decay)
+    optimizer = adamw(net, learning_rate, head_rate, weight_decay, layer_decay)
     keeper = checkpoint and Checkpoint(checkpoint, {"数据": fingerprint(texts, y), "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
-                                                    "batch_tokens": batch_tokens, "warmup": warmup, "weight_decay": weight_decay, "bf16": net.bf16})
+                                                    "batch_tokens": batch_tokens, "warmup": warmup, "weight_decay": weight_decay, "bf16": net.bf16,
+                                                    "recipe": [layer_decay, rdrop, adversarial, net.train_tokens]})
     run, best = (resume and keeper and keeper.load(net, optimizer)) or (new_run(), None)
     states, target, log = net.lower(ids), torch.as_tensor(y, device=net.device), log_dir and writer(log_dir)
     ends = {s for s, (epoch, _) in enumerate(plan, 1) if s == len(plan) or plan[s][0] != epoch}
@@ -133,7 +139,7 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
             break
         for g in optimizer.param_groups:
             g["lr"] = g["base"] * rate_factor(run["step"], len(plan), warmup)
-        loss = guarded_step(net, group, ids, states, target, loss_of, optimizer, run["step"] + 1, keeper)
+        loss = guarded_step(net, group, ids, states, target, loss_of, optimizer, run["step"] + 1, keeper, rdrop, adversarial)
         run |= {"step": run["step"] + 1, "summed": run["summed"] + loss * len(group), "rows": run["rows"] + len(group)}
         run["losses"].append(round(loss, 5))
         if run["step"] in ends and close_epoch(net, run, epoch, val_texts, val_y):
@@ -146,23 +152,28 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
     net.losses = run["losses"]
     return run["history"]
 
-def adamw(net, learning_rate: float, head_rate: float, weight_decay: float):
-    "AdamW over the head and the encoder's trained weights, a group each; `base` of a group is its full learning rate."
+def adamw(net, learning_rate: float, head_rate: float, weight_decay: float, layer_decay: float = 1.0):
+    "AdamW over the head and the encoder's trained weights, one group for each learning rate; `base` of a group is its full learning rate."
     import torch
-    body = [p for p in net.encoder.parameters() if p.requires_grad]
-    groups = [{"params": list(net.head.parameters()), "base": head_rate}] + ([{"params": body, "base": learning_rate}] if body else [])
+    layers, body = net.encoder.config.num_hidden_layers, {}
+    for name, p in net.encoder.named_parameters():
+        if p.requires_grad:
+            at = re.search(r"layer\.(\d+)\.", name)
+            below = layers - 1 - int(at[1]) if at else layers
+            body.setdefault(learning_rate * layer_decay ** below, []).append(p)
+    groups = [{"params": list(net.head.parameters()), "base": head_rate}] + [{"params": ps, "base": rate} for rate, ps in body.items()]
     return torch.optim.AdamW(groups, lr=head_rate, weight_decay=weight_decay, fused=True)
 
 def new_run() -> dict:
     "What a training knows of itself at the start: plain values, kept in its checkpoint."
     return {"step": 0, "summed": 0.0, "rows": 0, "history": [], "best": -1.0, "waited": 0, "losses": []}
 
-def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int, keeper) -> float:
+def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int, keeper, *extra: float) -> float:
     "`one_step`; what can go wrong in it (memory, a loss that is not finite) becomes one sentence that names the last good checkpoint."
     import torch
     kept = f"；最近的检查点在 {keeper.path}" if keeper and keeper.path.exists() else ""
     try:
-        loss = one_step(net, group, ids, states, target, loss_of, optimizer)
+        loss = one_step(net, group, ids, states, target, loss_of, optimizer, *extra)
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as e:
         if isinstance(e, RuntimeError) and not isinstance(e, torch.OutOfMemoryError) and "allocate memory" not in str(e):
             raise
@@ -171,21 +182,47 @@ def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int,
         raise EcomError(f"第 {step} 步的损失或梯度不是有限的数：请降低 learning_rate，或用 precision='float32'{kept}。")
     return loss
 
-def one_step(net, group, ids, states, target, loss_of, optimizer) -> float:
+def one_step(net, group, ids, states, target, loss_of, optimizer, rdrop: float = 0.0, adversarial: float = 0.0) -> float:
     "Forward, backward, clip to norm 1 and update on the texts `group`; returns the mean loss, or NaN (and no update) when it or the gradient is not finite."
     import torch
     net.encoder.train()
-    with net.autocast():
-        pooled = net.pooled(group, ids, states)
-    pooled = torch.nn.functional.dropout(pooled.float(), net.dropout)
-    loss = loss_of(net.head(pooled), target[group])
     optimizer.zero_grad()
-    loss.backward()
+    loss = backward(net, group, ids, states, target[group], loss_of, rdrop, adversarial)
     norm = torch.nn.utils.clip_grad_norm_(list(trainable(net).values()), 1.0)
-    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+    if not (math.isfinite(loss) and math.isfinite(norm.item())):
         return math.nan
     optimizer.step()
+    return loss
+
+def backward(net, group, ids, states, y, loss_of, rdrop: float, adversarial: float) -> float:
+    "Mean loss of the texts `group` with labels `y`; its gradient (with `adversarial` also that of the moved states) is left in the parameters."
+    import torch
+    start = 0 if states is None else net.freeze
+    def logits(vectors, *args):
+        with net.autocast():
+            pooled = vectors(*args)
+        return net.head(torch.nn.functional.dropout(pooled.float(), net.dropout))
+    if adversarial:
+        with net.autocast():
+            hidden, mask = net.entry(group, ids, states)
+        hidden.retain_grad() if hidden.requires_grad else hidden.requires_grad_()
+        z = logits(net.through, hidden, mask, start)
+    else:
+        z = logits(net.pooled, group, ids, states)
+    loss = loss_of(z, y)
+    if rdrop:
+        again = logits(net.pooled, group, ids, states)
+        loss = (loss + loss_of(again, y)) / 2 + rdrop * divergence(z, again)
+    loss.backward()
+    if adversarial:
+        move = adversarial * hidden.grad / hidden.grad.norm(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+        loss_of(logits(net.through, hidden.detach() + move, mask, start), y).backward()
     return loss.item()
+
+def divergence(a, b):
+    "Mean over the rows of the symmetric Kullback-Leibler divergence, in nat, of the distributions of two logits (n, classes)."
+    p, q = a.log_softmax(-1), b.log_softmax(-1)
+    return ((p.exp() - q.exp()) * (p - q)).sum(-1).mean() / 2
 
 def close_epoch(net, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.ndarray) -> bool:
     "Measure the validation part and add to the history of `run`; True when it is the best epoch so far."

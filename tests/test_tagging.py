@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecom_nbdev.tagging import (Tagger, entity_f1, hashed_features, legal, log_partition, marginals, name_tags, path_score, piece_of_token,
-                                tag_set, tag_spans, to_bioes, viterbi, windows)
+from ecom_nbdev.core import EcomError
+from ecom_nbdev.tagging import (CHAR_FEATURES, CHAR_MORE, WORD_FEATURES, WORD_MORE, Average, TagNet, Tagger, char_ids, entity_f1, hashed_features, legal,
+                                log_partition, marginals, name_tags, path_score, piece_of_token, tag_set, tag_spans, to_bioes, viterbi, windows)
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 POOL = ["O", *(f"{h}-{k}" for h in "BIES" for k in "XY")]
@@ -97,6 +98,88 @@ def test_features_and_alignment():
     assert np.array_equal(hashed_features(list("好用"), False, 1 << 20), hashed_features("好用", False, 1 << 20))
     assert piece_of_token([(0, 0), (0, 4), (0, 0)], [1, 1, 1, 1]).tolist() == [1] * 4
     assert name_tags(["他", "说"], ["r", "v"]) == (["他", "说"], ["O", "O"])
+
+
+def test_rich_features_begin_with_the_plain_ones():
+    for tokens, words, plain, more in ((list("新款羽绒服 女"), False, CHAR_FEATURES, CHAR_MORE), (["物流", "很", "快"], True, WORD_FEATURES, WORD_MORE)):
+        rich = hashed_features(tokens, words, 1 << 20, True)
+        assert rich.shape == (len(tokens), len(plain) + len(more))
+        assert np.array_equal(rich[:, :len(plain)], hashed_features(tokens, words, 1 << 20))
+    starts = len(CHAR_FEATURES) + CHAR_MORE.index((("s", 0),))
+    here, there = (hashed_features(list(t), False, 1 << 20, True)[:, starts] for t in ("羽绒服好", "大羽绒服"))
+    assert here[0] == there[1] and len({here[0], here[1], here[3]}) > 1, "羽绒服 begins at the first and at the second character"
+    tag = len(WORD_FEATURES) + WORD_MORE.index((("d", 0),))
+    a, b, c = (hashed_features([w], True, 1 << 20, True)[0, tag] for w in ("物流", "质量", "购买"))
+    assert a == b != c, "n n v in jieba's dictionary"
+    assert len(hashed_features([], False, 99, True)) == 0
+
+
+def test_one_piece_for_each_character():
+    from ecom_nbdev.classify import base_encoder
+    _, tok, _ = base_encoder("e5-small")
+    ids = char_ids(tok, "北弦 Ａ纩c")
+    assert [tok.id_to_token(i) for i in ids] == ["<s>", "北", "弦", "\u2581", "A", "<unk>", "c", "</s>"]
+    assert char_ids(tok, "") == tok.encode("").ids and len(char_ids(tok, "不错" * 50)) == 102
+
+
+def test_running_mean_against_numpy():
+    import torch
+
+    class Net:
+        head, encoder = torch.nn.Linear(2, 1, bias=False), torch.nn.Module()
+    parts = {"head.weight": Net.head.weight}
+    r, mean, by_hand = np.random.default_rng(0), Average(parts, 0.9), Net.head.weight.detach().numpy().copy()
+    for step in range(1, 200):
+        value = r.normal(size=(1, 2)).astype(np.float32)
+        with torch.no_grad():
+            Net.head.weight.copy_(torch.from_numpy(value))
+        mean.update()
+        decay = min(0.9, step / (9 + step))
+        by_hand = decay * by_hand + (1 - decay) * value
+    with mean.applied(Net):
+        assert np.allclose(Net.head.weight.detach().numpy(), by_hand, atol=1e-5)
+    assert np.array_equal(Net.head.weight.detach().numpy(), value), "training goes on from the weights themselves"
+    plain = Average(parts, 0)
+    plain.update()
+    with plain.applied(Net):
+        assert plain.mean is parts and np.array_equal(Net.head.weight.detach().numpy(), value)
+
+
+def test_left_out_features_only_in_training_and_unbiased():
+    import torch
+    torch.manual_seed(0)
+    net = TagNet(["O", "S-A"], False, True, buckets=64, dim=4, width=4, feature_dropout=0.3)
+    data = net.prepare([list("物流很快")])
+    net.head.eval()
+    with torch.no_grad():
+        fixed = net.bag([0], data)
+        assert torch.equal(fixed, net.bag([0], data))
+        net.head.train()
+        drawn = torch.stack([net.bag([0], data) for _ in range(3000)])
+    assert not torch.equal(drawn[0], drawn[1]) and torch.allclose(drawn.mean(0), fixed, atol=0.01)
+
+
+@pytest.mark.parametrize("params", [{"features": "plain"}, {"features": "rich"}, {"alignment": "piece", "model": "e5-small"}, {"alignment": "char", "model": "e5-small"}])
+def test_settings_are_kept_in_the_folder(params, tmp_path):
+    S, T = ["买北弦耳机", "北弦很好"] * 6, [["O", "B-B", "I-B", "O", "O"], ["B-B", "I-B", "O", "O"]] * 6
+    tagger = Tagger(**{"model": None, "epochs": 2, "buckets": 1 << 10, "freeze_layers": 11} | params).fit(S, T)
+    again = Tagger.load(tagger.save(tmp_path))
+    assert {k: getattr(again, k) for k in params} == params and again.predict_tags(["北弦的 耳机", "好"]) == tagger.predict_tags(["北弦的 耳机", "好"])
+    assert (again.net_.rich, again.net_.by_char) == (tagger.features == "rich", tagger.alignment == "char")
+
+
+def test_folders_written_before_read_as_before(tmp_path):
+    import json
+    tagger = Tagger(model=None, epochs=1, buckets=1 << 10, features="plain", average=0.0, feature_dropout=0.0).fit(["买北弦", "好"] * 4, [["O", "B-B", "I-B"], ["O"]] * 4)
+    path = tagger.save(tmp_path) / "tagger.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("features", "alignment", "feature_dropout", "average"):
+        del info["params"][name]
+    path.write_text(json.dumps(info), encoding="utf-8")
+    old = Tagger.load(tmp_path)
+    assert (old.features, old.alignment, old.average) == ("plain", "piece", 0) and old.predict_tags(["买北弦的"]) == tagger.predict_tags(["买北弦的"])
+    with pytest.raises(EcomError, match="只能是 plain 或 rich"):
+        Tagger(features="all").fit(["好", "坏"], [["O"], ["S-A"]])
 
 
 @pytest.mark.parametrize("name", ["dev", "eval"])
