@@ -230,8 +230,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.prior_ = prior_head(self.model, self.classes_) if self.mode == "head" and self.lexical else None
         self.history_ = self._fit_head(*train) if self.mode == "head" else self._fine_tune(*train, *val, resume)
         self.lexical_ = self.mixer_ = None
+        calibrate = self.mode != "head" and self.calibrate and len(val[1]) >= 200
+        V = self._vectors(val[0]) if calibrate or self.lexical else None
+        if calibrate:
+            self._scale_head(V, val[1])
         if self.lexical:
-            self._fit_lexical(train, val)
+            self._fit_lexical(train, val, V)
         self.n_train_ = len(train[0])
         return self
 
@@ -371,19 +375,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                    "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
         if self.backend == "tensorflow":
             from ecom_nbdev.tfnet import fine_tune_tf
-            history = fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
-        else:
-            options |= {"layer_decay": self.layer_decay, "rdrop": self.rdrop, "adversarial": self.adversarial}
-            history = fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
-        if self.calibrate and len(yv) >= 200:
-            self._scale_head(Xv, yv)
-        return history
+            return fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
+        options |= {"layer_decay": self.layer_decay, "rdrop": self.rdrop, "adversarial": self.adversarial}
+        return fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
 
-    def _scale_head(self, X, codes) -> None:
+    def _scale_head(self, V: np.ndarray, codes) -> None:
         "Divide the head by the temperature that fits the validation part: the likeliest class stays, its probability becomes honest."
         import torch
         from ecom_nbdev.recipes import temperature
-        self.temperature_ = temperature(self.net_.logits(self._vectors(X)), codes)
+        self.temperature_ = temperature(self.net_.logits(V), codes)
         with torch.no_grad():
             for p in self.net_.head.parameters():
                 p.div_(self.temperature_)
@@ -392,11 +392,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         "Put low-rank adapters (PEFT) beside every linear map of the layers that are not frozen."
         self.peft_ = add_lora(self.net_.encoder, self.lora_rank, self.net_.freeze)
 
-    def _fit_lexical(self, train, val) -> None:
-        "Character n-grams on the training part; how both halves add up is learned on the validation part."
+    def _fit_lexical(self, train, val, V: np.ndarray) -> None:
+        "Character n-grams on the training part; how both halves add up is learned on the validation part, whose vectors are V."
         from sklearn.linear_model import LogisticRegression
         self.lexical_ = CharModel().fit(*train)
-        features = self._mix_features(self._vectors(val[0]), val[0])
+        features = self._mix_features(V, val[0])
         if len(np.unique(val[1])) < len(self.classes_):
             raise EcomError("验证部分没有覆盖所有类别，学不了 lexical 的权重：请增加数据或去掉 lexical。")
         lr = LogisticRegression(C=1.0, max_iter=1000).fit(features, val[1])

@@ -22,7 +22,7 @@ import numpy as np
 
 from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
 from .core import EcomError, asset, atomic_path, make_folder, progress, set_threads, write_json, write_text
-from .models import batches, load_encoder, native_bf16, pad_ids, pick_device
+from .models import batches, load_encoder, native_bf16, pick_device
 from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
 
@@ -248,13 +248,8 @@ class TagNet(TextNet):
 
     def token_states(self, group: Sequence[int], data: dict):
         "Encoder states (tokens of all sentences, 2 width), projected."
-        import torch
-        x, mask = (t.to(self.device) for t in pad_ids([data["ids"][i] for i in group], self.pad))
         with self.autocast():
-            if data["states"] is None:
-                hidden = self.encoder.embeddings(input_ids=x)
-            else:
-                hidden = torch.nn.utils.rnn.pad_sequence([data["states"][i] for i in group], batch_first=True).to(self.device).float()
+            hidden, mask = self.entry(group, data["ids"], data["states"])
             hidden = run_layers(self.encoder, hidden, mask, self.freeze, len(self.encoder.encoder.layer))
         row = np.repeat(np.arange(len(group)), [len(data["at"][i]) for i in group])
         return self.head["states"](hidden.float()[row, np.concatenate([data["at"][i] for i in group])])

@@ -18,8 +18,9 @@ import numpy as np
 from .core import EcomError, atomic_path, progress, require
 
 # %% auto #0
-__all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'adamw', 'new_run',
-           'guarded_step', 'one_step', 'backward', 'divergence', 'close_epoch', 'writer', 'record', 'draw_curve']
+__all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'loss_function',
+           'adamw', 'new_run', 'guarded_step', 'one_step', 'backward', 'divergence', 'close_epoch', 'writer', 'record',
+           'draw_curve']
 
 # %% ../nbs/practice/training.ipynb #f566d5f3
 def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -114,20 +115,16 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
               log_dir: str | os.PathLike | None = None, layer_decay: float = 1.0, rdrop: float = 0.0, adversarial: float = 0.0) -> list[dict]:
     """Train the parameters of `net` that require gradients; returns one dict (epoch, loss, val_accuracy) an epoch and keeps the best epoch.
 
-    `layer_decay` learning rate of a layer over that of the layer above it; `rdrop` weight of the divergence of two passes with different dropout
-    (Liang et al. 2021, arXiv 2106.14448); `adversarial` length of the step in the direction of the gradient by which the states are moved for a
-    second pass (FGM, Miyato et al. 2017, arXiv 1605.07725).
-    `checkpoint` folder gets the state every `every` steps and after each epoch; `resume` goes on from there to the weights of an unbroken run;
-    `log_dir` gets TensorBoard files. `EcomError` for a loss that is not finite and for memory that runs out.
+    `layer_decay` rate of a layer over that of the layer above; `rdrop` weight of the divergence of two passes (Liang et al., arXiv 2106.14448);
+    `adversarial` length by which the states are moved along the gradient for a second pass (FGM, arXiv 1605.07725); `checkpoint` folder gets the state
+    every `every` steps and after each epoch, `resume` goes on there to the weights of an unbroken run; `log_dir` gets TensorBoard files. `EcomError` for a loss that is not finite and for memory that runs out.
     """
     import torch
     torch.manual_seed(seed)
     rng, ids = np.random.default_rng(seed), net.tokenize(texts)
     lengths = [min(len(i), net.train_tokens or len(i)) for i in ids]
     plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches(lengths, batch_tokens, batch_rows, rng)]
-    loss_of = torch.nn.CrossEntropyLoss(weight=None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device),
-                                        label_smoothing=label_smoothing)
-    optimizer = adamw(net, learning_rate, head_rate, weight_decay, layer_decay)
+    optimizer, loss_of = adamw(net, learning_rate, head_rate, weight_decay, layer_decay), loss_function(net, class_weight, label_smoothing)
     keeper = checkpoint and Checkpoint(checkpoint, {"数据": fingerprint(texts, y), "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
                                                     "batch_tokens": batch_tokens, "warmup": warmup, "weight_decay": weight_decay, "bf16": net.bf16,
                                                     "recipe": [layer_decay, rdrop, adversarial, net.train_tokens]})
@@ -151,6 +148,12 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
     copy_into(net, best)
     net.losses = run["losses"]
     return run["history"]
+
+def loss_function(net, class_weight: np.ndarray | None, label_smoothing: float):
+    "Cross-entropy of logits and codes, mean over the texts, with the weight of each class (None: all the same)."
+    import torch
+    weight = None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device)
+    return torch.nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
 def adamw(net, learning_rate: float, head_rate: float, weight_decay: float, layer_decay: float = 1.0):
     "AdamW over the head and the encoder's trained weights, one group for each learning rate; `base` of a group is its full learning rate."
