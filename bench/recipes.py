@@ -118,8 +118,8 @@ def kept(key: str, job) -> dict:
 
 
 def summary(results: list[dict]) -> dict:
-    "Mean of each column over the seeds, and the deviation of the test accuracy."
-    row = {k: round(statistics.mean(v), 4) if None not in (v := [r[k] for r in results]) else None for k in results[0]}
+    "Mean of each column over the seeds (of the seconds the median: the first run also computes the frozen layers), and the deviation of the test accuracy."
+    row = {k: round((statistics.median if k == "seconds" else statistics.mean)(v), 4) if None not in (v := [r[k] for r in results]) else None for k in results[0]}
     return row | ({"test_sd": round(statistics.stdev([r["test"] for r in results]), 4)} if "test" in row else {})
 
 
