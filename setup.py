@@ -17,7 +17,7 @@ def settings() -> dict[str, str]:
 def extras(cfg: dict[str, str]) -> dict[str, list[str]]:
     """Every `extra_NAME` line as NAME -> requirements, plus `all`."""
     named = {k.removeprefix("extra_"): v.split() for k, v in cfg.items() if k.startswith("extra_")}
-    return {**named, "all": sorted({r for reqs in named.values() for r in reqs})}
+    return {**named, "all": sorted({r for name, reqs in named.items() if name != "bench" for r in reqs})}
 
 
 cfg = settings()

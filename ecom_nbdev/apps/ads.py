@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['FEATURES', 'ClickModel', 'ad_text', 'interests_of', 'want_of', 'AdMatcher']
+__all__ = ['FEATURES', 'ClickModel', 'ad_text', 'interests_of', 'want_of', 'words_of', 'Targeting', 'said_by', 'AdMatcher']
 
 # %% ../../nbs/apps/ads.ipynb #e19ba658
 FEATURES = ("likeness", "category", "position")
@@ -78,6 +79,54 @@ def want_of(who) -> Want:
         want.interests = dict(shares)
     return want
 
+# %% ../../nbs/apps/ads.ipynb #f6d7a760
+def words_of(cell) -> list[str]:
+    "Words of a table cell separated by ; , or |, folded (NFKC, lower case), each once; [] for an empty cell."
+    if cell is None or cell != cell:
+        return []
+    return list(dict.fromkeys(w for part in re.split(r"[;；,，|]+", str(cell)) if (w := _fold(part))))
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+@dataclass
+class Targeting:
+    "Who may see each ad: `negative`, `keywords` and `audience` map a word to the rows of the ads that name it."
+    n: int
+    negative: dict[str, list[int]]
+    keywords: dict[str, list[int]]
+    audience: dict[str, list[int]]
+
+    @classmethod
+    def of(cls, ads: pd.DataFrame) -> Targeting:
+        "From the optional columns negative_keywords, target_keywords and audience of the ads table."
+        def index(column: str) -> dict[str, list[int]]:
+            out: dict[str, list[int]] = defaultdict(list)
+            for row, cell in enumerate(ads[column] if column in ads else []):
+                for word in words_of(cell):
+                    out[word].append(row)
+            return dict(out)
+        return cls(len(ads), index("negative_keywords"), index("target_keywords"), index("audience"))
+
+    def allowed(self, said: Sequence[str], interests: Sequence[str]) -> np.ndarray:
+        "bool (n ads,) for a user who said the texts `said` and has the categories `interests`; nothing at all for one without either."
+        if not len(said) and not len(interests):
+            return np.zeros(self.n, bool)
+        text, have, ok = "\n".join(map(_fold, said)), {_fold(i) for i in interests}, np.ones(self.n, bool)
+        for rule, holds in ((self.keywords, lambda w: w in text), (self.audience, have.__contains__)):
+            met = np.ones(self.n, bool)
+            met[[row for rows in rule.values() for row in rows]] = False
+            met[[row for word, rows in rule.items() if holds(word) for row in rows]] = True
+            ok &= met
+        ok[[row for word, rows in self.negative.items() if word in text for row in rows]] = False
+        return ok
+
+def said_by(who, want: Want) -> list[str]:
+    "What a user said: every evidence of a profile's interests and dislikes, or the texts themselves."
+    if not hasattr(who, "interests"):
+        return want.texts
+    return [e.text for i in [*who.interests, *who.dislikes] for e in i.evidence]
+
 # %% ../../nbs/apps/ads.ipynb #c0e6e774
 class AdMatcher:
     """Ads for a user by expected revenue: click probability x bid, within budgets, frequency caps and the advertising law.
@@ -91,7 +140,9 @@ class AdMatcher:
         self.impressions, self.model = impressions, model
 
     def fit(self, ads: pd.DataFrame, log: pd.DataFrame | None = None) -> AdMatcher:
-        "Index `ads` (ad_id, text, and perhaps item_id, category, bid, budget, keywords); `log`: see `learn`."
+        """Index `ads` (ad_id, text, and perhaps item_id, category, bid, budget, keywords, negative_keywords, target_keywords, audience); `log`: see `learn`.
+
+        Of rows with the same ad_id the first is kept and `notes` names the others; bid is 1 and budget unlimited where absent, budget 0 is never served."""
         if self.frequency_cap < 1 or self.impressions < 1:
             raise EcomError("frequency_cap 与 impressions 都应是正整数。")
         table, self.notes = usable_rows(ads, "ad_id", "text", "广告表")
@@ -99,6 +150,7 @@ class AdMatcher:
         self.ids = self.ads["ad_id"].astype(str).tolist()
         self.categories = self.ads["category"].fillna("").astype(str).tolist() if "category" in self.ads else [""] * len(self.ads)
         self.bids, self.budgets = self._money("bid", 1.0), self._money("budget", np.inf)
+        self.targeting = Targeting.of(self.ads)
         self.texts = [ad_text(r) for r in self.ads.to_dict("records")]
         raw = self._encode(self.texts, "passage")
         self.mean = raw.mean(0) if len(raw) > 1 else np.zeros(raw.shape[1], np.float32)
@@ -128,13 +180,16 @@ class AdMatcher:
         return table[~bad].reset_index(drop=True), pd.DataFrame({"ad_id": table["ad_id"][bad].tolist(), "reason": [x for x in reasons if x]})
 
     def _money(self, column: str, missing: float) -> np.ndarray:
-        "Numbers of a column; `missing` where there are none; a negative one is an error."
+        "Numbers of a column; `missing` where the cell is empty; a negative one, or what is no number, is an error."
         import pandas as pd
         if column not in self.ads:
             return np.full(len(self.ads), missing)
-        values = pd.to_numeric(self.ads[column], errors="coerce").to_numpy(float)
-        if (values < 0).any():
-            raise EcomError(f"广告 {self.ids[int(np.argmax(values < 0))]} 的 {column} 是负数：请改成不小于 0 的数。")
+        cells = self.ads[column].replace(r"^\s*$", np.nan, regex=True)
+        values = pd.to_numeric(cells, errors="coerce").to_numpy(float)
+        for bad, why in ((values < 0, "是负数"), (np.isnan(values) & cells.notna().to_numpy(), "不是数")):
+            if bad.any():
+                at = int(np.argmax(bad))
+                raise EcomError(f"广告 {self.ids[at]} 的 {column} {why}（{cells.iloc[at]}）：请改成不小于 0 的数，或留空。")
         return np.nan_to_num(values, nan=missing)
 
     def learn(self, log: pd.DataFrame, least: int = 30) -> AdMatcher:
@@ -177,15 +232,15 @@ class AdMatcher:
         "Forget what was served and spent (a new day)."
         self.served_, self.spent_ = Counter(), np.zeros(len(self.ids))
 
-    def _open(self, user: str, likeness: np.ndarray) -> np.ndarray:
-        "bool (n ads,): relevant enough, within budget, and not yet shown too often to `user`."
+    def _open(self, user: str, likeness: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+        "bool (n ads,): meant for this user, relevant enough, within budget, and not yet shown too often to `user`."
         capped = np.array([bool(user) and self.served_[user, i] >= self.frequency_cap for i in self.ids], bool)
-        return (likeness >= self.min_relevance) & (self.spent_ < self.budgets) & ~capped
+        return allowed & (likeness >= self.min_relevance) & (self.spent_ < self.budgets) & ~capped
 
     def match(self, profile_or_text, k: int = 3) -> pd.DataFrame:
         "Best `k` ads as DataFrame[ad_id, relevance, ctr, score, reason], best first; `score` is yuan an impression. Nothing is booked."
-        want, (likeness, category, Q) = self._ready(profile_or_text, k)
-        left, rows = self._open(want.user_id, likeness), []
+        want, (likeness, category, Q), allowed = self._ready(profile_or_text, k)
+        left, rows = self._open(want.user_id, likeness, allowed), []
         for slot in range(min(k, int(left.sum()))):
             score = np.where(left, self.model_.ctr(likeness, category, slot) * self.bids, -1)
             best = int(np.argmax(score))
@@ -199,7 +254,7 @@ class AdMatcher:
         if k < 1:
             raise EcomError(f"k={k} 无效：应为正整数。")
         want = want_of(who)
-        return want, self._features(want)
+        return want, self._features(want), self.targeting.allowed(said_by(who, want), [name for name, share in want.interests.items() if share > 0])
 
     def _frame(self, want: Want, likeness, category, Q, rows: list[tuple[int, int]]) -> pd.DataFrame:
         "The result table of (ad position, slot) pairs."
@@ -223,7 +278,7 @@ class AdMatcher:
         for slot in range(k):
             self._serve_slot(slot, users, known, given)
         parts = []
-        for user, (want, (likeness, category, Q)), rows in zip(users, known, given, strict=True):
+        for user, (want, (likeness, category, Q), _), rows in zip(users, known, given, strict=True):
             one = self._frame(want, likeness, category, Q, rows)
             one.insert(0, "rank", range(1, len(one) + 1))
             one.insert(0, "user_id", user)
@@ -234,9 +289,9 @@ class AdMatcher:
     def _serve_slot(self, slot: int, users: list[str], known: list, given: list[list[tuple[int, int]]]) -> None:
         "Give each user one more ad; the (user, ad) pairs of the highest scores come first, so that small budgets go where they are worth most."
         pairs = []
-        for u, (_, (likeness, category, _)) in enumerate(known):
+        for u, (_, (likeness, category, _), allowed) in enumerate(known):
             score = self.model_.ctr(likeness, category, slot) * self.bids
-            fits = self._open(users[u], likeness)
+            fits = self._open(users[u], likeness, allowed)
             fits[[a for a, _ in given[u]]] = False
             pairs += [(-score[a], u, int(a)) for a in np.flatnonzero(fits)]
         served = {u for u in range(len(users)) if len(given[u]) < slot}       # nothing was left for them one slot above

@@ -13,12 +13,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .recommend import centred, product_text
 from ..compliance import check
 from ..core import EcomError, progress, require_columns, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecom_nbdev.apps.planning import ABPlan
 
 # %% auto #0
 __all__ = ['Segment', 'user_matrix', 'segment_users', 'current_trends', 'product_facts', 'fact_problems', 'likeness',
@@ -49,15 +55,26 @@ def user_matrix(profiles: Sequence) -> tuple[np.ndarray, list[str]]:
         row[-1] = 0.25 if p.price_sensitivity is None else p.price_sensitivity / 2
     return M, names
 
-def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0) -> list[Segment]:
-    "Cluster users by interests and price sensitivity; `n_segments` fixed, or chosen by silhouette up to `max_segments`; largest first."
+def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0, choose: str = "silhouette", texts=None) -> list[Segment]:
+    """Cluster users by interests and price sensitivity; largest group first.
+
+    `n_segments` fixed, or chosen up to `max_segments` by "silhouette" or "stability" (see `planning.choose_clusters`);
+    `texts` (user_id, text) adds the words typical of each group to its name.
+    """
     if not profiles:
         raise EcomError("没有用户画像，分不了人群：请先检查用户文本表是否为空。")
+    if choose not in ("silhouette", "stability"):
+        raise EcomError(f"choose={choose!r} 无效：只能是 silhouette 或 stability。")
     M, names = user_matrix(profiles)
-    labels = _cluster(M, n_segments, max_segments, seed)
+    if choose == "stability" and n_segments is None:
+        from ecom_nbdev.apps.planning import choose_clusters
+        labels = choose_clusters(M, candidates=range(2, max_segments + 1), seed=seed).labels
+    else:
+        labels = _cluster(M, n_segments, max_segments, seed)
     groups = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     groups.sort(key=lambda g: (-len(g), g[0]))
-    return _named([_segment([profiles[i] for i in g], M[g], names) for g in groups])
+    segments = _named([_segment([profiles[i] for i in g], M[g], names) for g in groups])
+    return segments if texts is None else _with_words(segments, texts)
 
 def _cluster(M: np.ndarray, n: int | None, most: int, seed: int) -> np.ndarray:
     "Cluster label of every row."
@@ -94,6 +111,16 @@ def _named(segments: list[Segment]) -> list[Segment]:
         seen[s.segment] += 1
         if seen[s.segment] > 1:
             s.segment += f"（{seen[s.segment]}）"
+    return segments
+
+def _with_words(segments: list[Segment], texts) -> list[Segment]:
+    "Add the two words most typical of what the members wrote to each name."
+    from ecom_nbdev.apps.planning import typical_words
+    require_columns(texts, ["user_id", "text"], "用户文本表")
+    said = texts.dropna(subset=["text"]).groupby(texts["user_id"].astype(str))["text"].apply(list)
+    words = typical_words({s.segment: [t for u in s.user_ids for t in said.get(u, [])] for s in segments}, topk=2).groupby("segment")["word"].apply(list)
+    for s in segments:
+        s.segment += f"（{'、'.join(words[s.segment])}）" if s.segment in words else ""
     return segments
 
 # %% ../../nbs/apps/campaign.ipynb #39000159
@@ -260,9 +287,14 @@ class LLMWriter:
 # %% ../../nbs/apps/campaign.ipynb #5d287dcb
 @dataclass
 class Campaign:
-    "The plan: segments with briefs, copies that may be used (`ready`) and copies that may not (`withheld`)."
+    """The plan: segments with briefs, copies that may be used (`ready`) and copies that may not (`withheld`).
+
+    `budget` (DataFrame of `planning.allocate_budget`) and `ab_test` (`planning.ABPlan`) are suggestions, None unless asked for; campaign.json holds the segments only.
+    """
     segments: list[Segment]
     today: str = ""
+    budget: pd.DataFrame | None = None
+    ab_test: ABPlan | None = None
 
     def to_list(self) -> list[dict]:
         "Plain dictionaries, one a segment, in the form of campaign.json."
@@ -285,27 +317,37 @@ class Campaign:
 class CampaignPlanner:
     """Plans a campaign: segments of users, current trends, products, copy that passes all checks.
 
-    Parameters: `llm` a model of `load_llm` or None for templates; `n_segments` (None: chosen by silhouette); `variants` copies a product;
+    Parameters: `llm` a model of `load_llm` or None for templates; `n_segments` (None: chosen by `choose` up to `max_segments`, see `segment_users`); `variants` copies a product;
     `products_per_segment`; `embedder`; `log` file that keeps the model's answers (a killed run goes on); `seed`.
     """
     def __init__(self, llm=None, n_segments: int | None = None, variants: int = 3, products_per_segment: int = 1, embedder=None,
-                 log: str | os.PathLike | None = None, seed: int = 0):
+                 log: str | os.PathLike | None = None, seed: int = 0, choose: str = "silhouette", max_segments: int = 8):
         self.llm, self.n_segments, self.variants, self.products_per_segment = llm, n_segments, variants, products_per_segment
-        self.embedder, self.log, self.seed = embedder, log, seed
+        self.embedder, self.log, self.seed, self.choose, self.max_segments = embedder, log, seed, choose, max_segments
 
-    def plan(self, profiles: Sequence, products, trends, brief: str = "", today: str | None = None) -> Campaign:
-        "Campaign for user profiles and tables of products (item_id, title) and trends (text); `today` an ISO date, default now."
+    def plan(self, profiles: Sequence, products, trends=None, brief: str = "", today: str | None = None, texts=None, channels=None, total: float | None = None,
+             traffic: dict | None = None) -> Campaign:
+        """Campaign for user profiles and tables of products (item_id, title) and trends (text); `today` an ISO date, default now.
+
+        Without `trends`: the calendar, and the bursts of `texts` (user_id, text, time) when given; `texts` also add words to the segments' names.
+        `channels` (past rows channel, spend, sales, or fitted curves) and `total` yuan give `budget`; `traffic` (daily, baseline, perhaps lift and more of
+        `planning.ab_plan`) gives `ab_test`, by default of all copies of a product against the first.
+        """
         import datetime
         require_columns(products, ["item_id", "title"], "商品表")
         today = today or datetime.date.today().isoformat()
-        segments = segment_users(profiles, self.n_segments, seed=self.seed)
+        if trends is None:
+            from ecom_nbdev.apps.planning import default_trends
+            trends = default_trends(today, texts)
+        budget, ab_test = _budget(channels, total, self.seed), _ab_test(traffic, self.variants)
+        segments = segment_users(profiles, self.n_segments, self.max_segments, self.seed, self.choose, texts)
         self._choose(segments, {str(p.user_id): p for p in profiles}, products, current_trends(trends, today))
         writer = LLMWriter(self.llm, self.log, seed=self.seed) if self.llm else None
         rows = {str(r["item_id"]): r for r in products.to_dict("records")}
         jobs = [(s, rows[i]) for s in segments for i in s.product_ids]
         for s, product in progress(jobs, "文案", len(jobs)):
             self._write(s, product, s.trends[0] if s.trends else "", brief, writer)
-        return Campaign(segments, today)
+        return Campaign(segments, today, budget, ab_test)
 
     def _choose(self, segments: list[Segment], people: dict, products, trends) -> None:
         "Products in stock for each segment by likeness, interests and attitude to prices; then trends by likeness to product and members."
@@ -347,6 +389,30 @@ class CampaignPlanner:
                 entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": False, "writer": "template"}}
                 (ready if result["passed"] else s.withheld).append(entry)
         s.ready += ready
+
+def _budget(channels, total: float | None, seed: int):
+    "Allocation of `total` yuan (None: what the past periods spent on average) over the channels; None without any."
+    from ecom_nbdev.apps.planning import allocate_budget, fit_response
+    if channels is None:
+        if total is not None:
+            raise EcomError("给了总预算 total 却没有 channels：请给过去各期的渠道表（channel、spend、sales）或响应曲线。")
+        return None
+    past = hasattr(channels, "columns")
+    if total is None and not past:
+        raise EcomError("给响应曲线时也要给总预算 total（元）。")
+    curves = fit_response(channels, seed=seed) if past else channels
+    return allocate_budget(curves, float(channels.groupby("channel")["spend"].mean().sum()) if total is None else total)
+
+def _ab_test(traffic: dict | None, variants: int):
+    "An A/B plan for `traffic`; None without any."
+    from ecom_nbdev.apps.planning import ab_plan
+    if traffic is None:
+        return None
+    asked = {"lift": 0.1, "variants": max(variants - 1, 1), **traffic}
+    known = {"baseline", "daily", "lift", "variants", "alpha", "power", "most_days"}
+    if wrong := ({"baseline", "daily"} - set(asked)) | (set(asked) - known):
+        raise EcomError(f"流量 traffic 的 {'、'.join(sorted(wrong))} 缺少或不认识：要有 daily（每天人数）与 baseline（基准转化率），可有 lift、variants、alpha、power、most_days。")
+    return ab_plan(**asked)
 
 def _spread(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "(vectors about their mean, of length 1; the mean); a single vector is left about zero."

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import datetime
+import difflib
 import hashlib
 import json
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +24,8 @@ STAGES = ("classify", "profile", "recommend", "ads", "campaign", "report")
 STAGE_NAMES = {"classify": "训练情感分类器", "profile": "用户画像", "recommend": "商品推荐", "ads": "广告匹配", "campaign": "活动文案", "report": "报告"}
 
 # %% auto #0
-__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'take_table', 'fingerprint', 'split_reviews', 'train_stage',
-           'MarketingPipeline', 'newest_day', 'hit_rate', 'Report']
+__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'AFTER', 'USES', 'take_table', 'fingerprint', 'split_reviews',
+           'train_stage', 'PipelineConfig', 'MarketingPipeline', 'newest_day', 'hit_rate', 'Report']
 
 # %% ../../nbs/apps/pipeline.ipynb #b6fbceb8
 NEEDED = {"users": ("text", ["user_id", "text"]), "products": ("title", ["item_id", "title"]),
@@ -44,7 +48,7 @@ def take_table(name: str, source, out: Path) -> tuple:
     return table, len(rejects)
 
 def fingerprint(*parts) -> str:
-    "SHA-256 (16 digits) of tables and values: tells whether an unfinished run was about the same input."
+    "SHA-256 (16 digits) of tables, values and (for a `Path`) the bytes of a file: tells whether a stage was about the same input."
     import pandas as pd
     h = hashlib.sha256()
     for p in parts:
@@ -52,7 +56,8 @@ def fingerprint(*parts) -> str:
             h.update(",".join(map(str, p.columns)).encode())
             h.update(pd.util.hash_pandas_object(p.astype(str), index=False).to_numpy().tobytes())
         else:
-            h.update(repr(p).encode())
+            h.update(p.read_bytes() if isinstance(p, Path) else repr(p).encode())
+        h.update(b"\0")
     return h.hexdigest()[:16]
 
 # %% ../../nbs/apps/pipeline.ipynb #20185126
@@ -93,9 +98,76 @@ def train_stage(reviews, folder: Path, max_encode: int = 2000) -> dict:
     clf.save(folder, {k: round(v, 4) for k, v in metrics.items() if isinstance(v, float)}, "由流水线的分类阶段训练。")
     return metrics
 
+# %% ../../nbs/apps/pipeline.ipynb #a7faf8f5
+_KINDS = {"str": ("非空的字符串", lambda v: isinstance(v, str) and v.strip() != ""), "int": ("正整数", lambda v: type(v) is int and v >= 1),
+          "bool": ("true 或 false", lambda v: isinstance(v, bool))}
+_FOLDERS = ("out", *NEEDED)
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Settings of a run. `out` folder; `users`, `products`, `ads`, `trends`, `reviews` paths of tables (None: demo data); `train` False uses the
+    shipped classifier; `llm`, `k`, `ads_k`, `today` as for `MarketingPipeline`. A wrong value raises `EcomError` naming the setting."""
+    out: str = "out/run"
+    users: str | None = None
+    products: str | None = None
+    ads: str | None = None
+    trends: str | None = None
+    reviews: str | None = None
+    train: bool = True
+    llm: str = "none"
+    k: int = 10
+    ads_k: int = 3
+    today: str | None = None
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):
+            value, (what, fits) = getattr(self, f.name), _KINDS[f.type.split(" ")[0]]
+            if not fits(value) and not (value is None and f.default is None):
+                raise EcomError(f"配置项 {f.name} 应是{what}，得到 {value!r}：请改成例如 {f.name}: {_EXAMPLES.get(f.name, f'{f.name}.csv')}。")
+        try:
+            datetime.date.fromisoformat(self.today or "2026-01-01")
+        except ValueError:
+            raise EcomError(f"配置项 today 应是日期，得到 {self.today!r}：请改成例如 today: 2026-11-24。") from None
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike) -> PipelineConfig:
+        "Read a YAML file of settings; relative paths start at its folder; `EcomError` (one sentence) for what cannot be read, unknown keys, wrong types."
+        import yaml
+        path = Path(path)
+        try:
+            given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as e:
+            raise EcomError(f"读不了配置文件 {path}（{getattr(e, 'strerror', None) or '不是 UTF-8'}）：请检查路径，并存成 UTF-8。") from None
+        except (yaml.YAMLError, ValueError, RecursionError) as e:
+            mark = getattr(e, "problem_mark", None)
+            raise EcomError(f"配置文件 {path} {f'第 {mark.line + 1} 行' if mark else ''}不是合法的 YAML：每行应写成“键: 值”。") from None
+        if not isinstance(given, dict | None):
+            raise EcomError(f"配置文件 {path} 应是“键: 值”的列表，得到的是 {type(given).__name__}：可以写 {'、'.join(_EXAMPLES)} 等。")
+        return cls.from_dict(given or {}, path)
+
+    @classmethod
+    def from_dict(cls, given: dict, path: Path) -> PipelineConfig:
+        "Settings of a dictionary read from `path`."
+        names = [f.name for f in dataclasses.fields(cls)]
+        for key in given:
+            if key not in names:
+                near = difflib.get_close_matches(str(key), names, 1)
+                raise EcomError(f"配置文件 {path} 里有不认识的键 {str(key)[:40]}：{f'是不是 {near[0]}？' if near else ''}可以写的有 {'、'.join(names)}。")
+        values = {k: v.isoformat() if type(v) is datetime.date else v for k, v in given.items()}        # YAML reads 2026-11-24 as a date
+        try:
+            config = cls(**values)
+        except EcomError as e:
+            raise EcomError(f"{path}：{e}") from None
+        return dataclasses.replace(config, **{n: str(path.parent / Path(v).expanduser()) for n in _FOLDERS if (v := getattr(config, n)) is not None})
+
+_EXAMPLES = {"out": "out/run", "users": "users.csv", "products": "products.csv", "train": "true", "llm": "none", "k": 10, "ads_k": 3, "today": "2026-11-24"}
+
 # %% ../../nbs/apps/pipeline.ipynb #d0acedc1
 FILES = {"classify": "classifier/classifier.json", "profile": "profiles.json", "recommend": "recommendations.csv",
          "ads": "ads.csv", "campaign": "campaign.json", "report": "report.html"}
+
+AFTER = {"classify": (), "profile": ("classify",), "recommend": ("profile",), "ads": ("profile",), "campaign": ("profile",), "report": ("recommend", "ads", "campaign")}
+USES = {"classify": ("reviews",), "profile": ("users", "products"), "recommend": ("products",), "ads": ("ads",), "campaign": ("products", "trends"), "report": ()}
 
 class MarketingPipeline:
     """The main job: classifier, profiles, recommendations, ads, campaign and report in the folder `out`.
@@ -105,54 +177,103 @@ class MarketingPipeline:
     """
     def __init__(self, out: str | os.PathLike, llm: str = "none", k: int = 10, ads_k: int = 3, today: str | None = None, on_stage=None):
         self.out, self.llm, self.k, self.ads_k, self.today, self.on_stage = Path(out), llm, k, ads_k, today, on_stage
+        self.inputs, self.train = {}, True
 
-    def run(self, users=None, products=None, ads=None, trends=None, reviews=None, train: bool = True) -> Report:
-        "Run every stage that is not done yet; inputs are DataFrames, paths, or None for the demo data; `train` False uses the shipped classifier."
+    @classmethod
+    def from_config(cls, config: PipelineConfig | str | os.PathLike, on_stage=None) -> MarketingPipeline:
+        "A pipeline with the settings and inputs of a `PipelineConfig` or of a YAML file; `run()` then needs no arguments."
+        c = config if isinstance(config, PipelineConfig) else PipelineConfig.from_yaml(config)
+        pipeline = cls(c.out, c.llm, c.k, c.ads_k, c.today, on_stage)
+        pipeline.inputs, pipeline.train = {name: getattr(c, name) for name in NEEDED}, c.train
+        return pipeline
+
+    def run(self, users=None, products=None, ads=None, trends=None, reviews=None, train: bool | None = None, only: Sequence[str] = ()) -> Report | None:
+        """Run every stage whose input changed or whose file is missing; inputs are DataFrames, paths, or None for the demo data (or what the
+        configuration names); `train` False uses the shipped classifier; `only` names the stages to run alone (None is returned without the report)."""
+        given = {"users": users, "products": products, "ads": ads, "trends": trends, "reviews": reviews}
+        given = {n: self.inputs.get(n) if t is None else t for n, t in given.items()}
+        self.train = self.train if train is None else train
+        wanted = self._wanted(only)
         make_folder(self.out)
-        demo = users is None and products is None
-        given = {"users": users, "products": products, "ads": ads, "trends": trends} | ({"reviews": reviews} if train else {})
-        taken = {name: take_table(name, source, self.out) for name, source in given.items()}
-        self.tables = {name: t for name, (t, _) in taken.items()}
-        self.rejected = sum(n for _, n in taken.values())
+        self.demo = given["users"] is None and given["products"] is None
+        used = {n for s in STAGES if self._needs(s, wanted) for n in USES[s]} | {"users"}
+        taken = {n: take_table(n, source, self.out) for n, source in given.items() if n in used}
+        self.tables, self.rejected = {n: t for n, (t, _) in taken.items()}, sum(n for _, n in taken.values())
         self.day = self.today or newest_day(self.tables["users"])
-        self._begin(fingerprint(*self.tables.values(), self.llm, self.k, self.ads_k, self.day, train))
+        self._begin()
         for stage in STAGES:
-            if stage == "classify" and not train:
-                continue
-            if stage != "report" and stage in self.state["done"] and (self.out / FILES[stage]).exists():
-                continue
-            start = time.perf_counter()
-            notes = getattr(self, f"_{stage}")(demo)
-            self.state["done"][stage] = {"seconds": round(time.perf_counter() - start, 2), **(notes or {})}
-            write_json(self.out / ".state.json", self.state)
-            if self.on_stage:
-                self.on_stage(stage, self.state["done"][stage]["seconds"])
-        write_json(self.out / ".state.json", self.state | {"finished": True})
-        return Report.load(self.out)
+            if stage in wanted:
+                self._stage(stage)
+            elif self._needs(stage, wanted):
+                self._current(stage)
+        return Report.load(self.out) if "report" in wanted else None
 
-    def _begin(self, mark: str) -> None:
-        "Take up the state of a killed run on the same input, else start anew."
-        path = self.out / ".state.json"
-        try:
-            self.state = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.state = {}
-        if self.state.get("input") != mark or self.state.get("finished"):
-            self.state = {"input": mark, "done": {}}
+    def _wanted(self, only: Sequence[str]) -> list[str]:
+        "The stages to run, in order."
+        stages = [s for s in STAGES if s != "classify" or self.train]
+        for name in only:
+            if name not in stages:
+                raise EcomError(f"没有阶段 {name}：--only 可以是 {'、'.join(stages)}。")
+        return [s for s in stages if s in only] if only else stages
+
+    def _needs(self, stage: str, wanted: Sequence[str]) -> bool:
+        "Whether a wanted stage is `stage` or comes after it."
+        if stage == "classify" and not self.train:
+            return False
+        return stage in wanted or any(self._needs(s, wanted) for s in STAGES if stage in AFTER[s])
+
+    def _mark(self, stage: str) -> str:
+        "Fingerprint of what `stage` reads: its tables, the files of earlier stages, its settings, the version of the package."
+        from ecom_nbdev import __version__
+        before = [self.state["done"].get(s, {}).get("input") if s == "classify" else self.out / FILES[s] for s in AFTER[stage]]
+        settings = {"profile": (self.train,), "recommend": (self.k, self.demo), "ads": (self.ads_k,), "campaign": (self.llm, self.day)}
+        return fingerprint(__version__, stage, *(self.tables[n] for n in USES[stage]), *before, *settings.get(stage, ()))
+
+    def _stage(self, stage: str) -> None:
+        "Run `stage` unless its input is what it was and its file is there; the report is always written anew."
+        for s in AFTER[stage]:
+            if s != "classify" and not (self.out / FILES[s]).exists():
+                raise EcomError(f"阶段 {stage} 要用 {self.out / FILES[s]}，它还不存在：请先运行 --only {s}，或去掉 --only。")
+        mark = self._mark(stage)
+        if stage != "report" and self.state["done"].get(stage, {}).get("input") == mark and (self.out / FILES[stage]).exists():
+            return
+        self.state["done"].pop(stage, None)
+        if stage == "campaign" and self.state.get("writing") != mark:         # the answers kept in the log belong to another input
             (self.out / ".llm.jsonl").unlink(missing_ok=True)
-        write_json(path, self.state)
+            self.state["writing"] = mark
+        write_json(self.out / ".state.json", self.state)
+        start = time.perf_counter()
+        notes = getattr(self, f"_{stage}")()
+        self.state["done"][stage] = {"input": mark, "seconds": round(time.perf_counter() - start, 2), **(notes or {})}
+        write_json(self.out / ".state.json", self.state)
+        if self.on_stage:
+            self.on_stage(stage, self.state["done"][stage]["seconds"])
 
-    def _classify(self, demo: bool) -> dict:
+    def _current(self, stage: str) -> None:
+        "Raise `EcomError` when `stage`, which is not to be run now, was made by an earlier run from other input."
+        done = self.state["done"].get(stage)
+        if done and all((self.out / FILES[s]).exists() for s in AFTER[stage] if s != "classify") and done["input"] != self._mark(stage):
+            raise EcomError(f"{self.out / FILES[stage]} 已经过时，阶段 {stage} 的输入变了：请先运行 --only {stage}，或去掉 --only。")
+
+    def _begin(self) -> None:
+        "Take up what earlier runs in this folder have finished."
+        try:
+            self.state = json.loads((self.out / ".state.json").read_text(encoding="utf-8"))
+            self.state["done"] = {s: d for s, d in self.state["done"].items() if s in STAGES and d["input"]}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self.state = {"done": {}}
+
+    def _classify(self) -> dict:
         return {"metrics": train_stage(self.tables["reviews"], self.out / "classifier")}
 
     def _sentiment(self):
         "texts -> probability of a positive text, by the classifier of this run when it knows 0 and 1, else by the shipped one."
         from ecom_nbdev.classify import TextClassifier
-        own = self.state["done"].get("classify", {}).get("metrics", {}).get("classes") == ["0", "1"]
+        own = self.train and self.state["done"].get("classify", {}).get("metrics", {}).get("classes") == ["0", "1"]
         clf = TextClassifier.load(self.out / "classifier" if own else "sentiment")
         return lambda texts: clf.predict_proba(texts)[:, 1]
 
-    def _profile(self, demo: bool) -> dict:
+    def _profile(self) -> dict:
         from ecom_nbdev.apps.profile import Profiler
         profiles = Profiler(products=self.tables["products"], sentiment=self._sentiment()).profile(self.tables["users"])
         write_json(self.out / FILES["profile"], [p.to_dict() for p in profiles])
@@ -162,19 +283,19 @@ class MarketingPipeline:
         from ecom_nbdev.apps.profile import UserProfile
         return [UserProfile.from_dict(d) for d in json.loads((self.out / FILES["profile"]).read_text(encoding="utf-8"))]
 
-    def _recommend(self, demo: bool) -> dict:
+    def _recommend(self) -> dict:
         from ecom_nbdev.apps.recommend import Recommender
         found = Recommender().fit(self.tables["products"]).recommend_batch(self._profiles(), k=self.k)
         write_table(self.out / FILES["recommend"], found[["user_id", "rank", "item_id", "score", "reason"]])
-        return {"metrics": hit_rate(found, self.tables["products"])} if demo else {}
+        return {"metrics": hit_rate(found, self.tables["products"])} if self.demo else {}
 
-    def _ads(self, demo: bool) -> dict:
+    def _ads(self) -> dict:
         from ecom_nbdev.apps.ads import AdMatcher
         matcher = AdMatcher().fit(self.tables["ads"])
         write_table(self.out / FILES["ads"], matcher.match_batch(self._profiles(), k=self.ads_k))
-        return {"withheld": len(matcher.rejects_)}
+        return {"withheld": len(matcher.rejects_), "reasons": matcher.rejects_.astype(str).to_dict("records")}
 
-    def _campaign(self, demo: bool) -> dict:
+    def _campaign(self) -> dict:
         from ecom_nbdev.apps.campaign import CampaignPlanner
         llm = None
         if self.llm != "none":
@@ -186,13 +307,16 @@ class MarketingPipeline:
         plan.to_json(self.out / FILES["campaign"])
         return {"ready": plan.n_ready, "withheld": plan.n_withheld}
 
-    def _report(self, demo: bool) -> None:
+    def _report(self) -> None:
         done = self.state["done"]
+        for s in ("profile", *AFTER["report"]):
+            if s not in done:
+                raise EcomError(f"报告要用阶段 {s} 的记录，{self.out} 里没有：请先运行 --only {s}，或去掉 --only。")
         write_json(self.out / "metrics.json", {
-            "classifier": done.get("classify", {}).get("metrics"), "recommend": done["recommend"].get("metrics"), "llm": self.llm, "today": self.day,
+            "classifier": done.get("classify", {}).get("metrics") if self.train else None, "recommend": done["recommend"].get("metrics"), "llm": self.llm, "today": self.day,
             "counts": {"users": done["profile"]["users"], "texts": done["profile"]["texts"], "products": len(self.tables["products"]),
                        "ads_withheld": done["ads"]["withheld"], "copies_ready": done["campaign"]["ready"], "copies_withheld": done["campaign"]["withheld"]},
-            "rejected": self.rejected, "seconds": {s: done[s]["seconds"] for s in STAGES if s in done and s != "report"}})
+            "ads_withheld": done["ads"]["reasons"], "rejected": self.rejected, "seconds": {s: done[s]["seconds"] for s in STAGES if s in done and s != "report" and (s != "classify" or self.train)}})
         write_table(self.out / ".products.parquet", self.tables["products"].astype(str))
         write_table(self.out / ".ads.parquet", self.tables["ads"].astype(str))
         Report.load(self.out).to_html(self.out / FILES["report"])
@@ -227,7 +351,7 @@ class Report:
     ads: list[dict] = field(repr=False)
     campaign: list[dict] = field(repr=False)
     products: list[dict] = field(repr=False, default_factory=list)
-    ad_texts: dict = field(repr=False, default_factory=dict)
+    ad_table: list[dict] = field(repr=False, default_factory=list)
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> Report:
@@ -240,8 +364,40 @@ class Report:
         table = {k: pd.read_csv(folder / FILES[k], dtype={"user_id": str, "item_id": str, "ad_id": str}) for k in ("recommend", "ads")}
         extra = {k: pd.read_parquet(folder / f".{k}.parquet") for k in ("products", "ads") if (folder / f".{k}.parquet").exists()}
         return cls(folder, json.loads((folder / "metrics.json").read_text(encoding="utf-8")), read["profile"], table["recommend"].to_dict("records"),
-                   table["ads"].to_dict("records"), read["campaign"], extra["products"].to_dict("records") if "products" in extra else [],
-                   dict(zip(extra["ads"]["ad_id"], extra["ads"]["text"], strict=True)) if "ads" in extra else {})
+                   table["ads"].to_dict("records"), read["campaign"], *(extra[k].to_dict("records") if k in extra else [] for k in ("products", "ads")))
+
+    def complaints(self, quotes: int = 3) -> list[dict]:
+        "What users complain about: aspect, number of users, words (the most often said first) and up to `quotes` pieces of evidence; most users first."
+        found: dict[str, list[tuple[dict, str]]] = {}
+        for p in self.profiles:
+            for a in p["aspects"]:
+                if a["polarity"] < -0.15:
+                    found.setdefault(a["aspect"], []).append((a, p["user_id"]))
+        return [{"aspect": aspect, "users": len(said), "words": [w for w, _ in Counter(w for a, _ in said for w in a["opinions"][:2]).most_common(5)],
+                 "quotes": [e | {"user_id": u} for a, u in said for e in a["evidence"][:1]][:quotes]}
+                for aspect, said in sorted(found.items(), key=lambda kv: (-len(kv[1]), kv[0]))]
+
+    def spending(self) -> list[dict]:
+        "Expected spend of each ad served: ad_id, text, users, clicks, spend (yuan, one impression a user), bid and budget (yuan, None when not given); most first."
+        table = {str(a["ad_id"]): a for a in self.ad_table}
+        found: dict[str, dict] = {}
+        for r in self.ads:
+            one = found.setdefault(r["ad_id"], {"ad_id": r["ad_id"], "text": table.get(r["ad_id"], {}).get("text", r["ad_id"]), "users": 0, "clicks": 0.0, "spend": 0.0,
+                                                **{c: _yuan(table.get(r["ad_id"], {}).get(c)) for c in ("bid", "budget")}})
+            one["users"], one["clicks"], one["spend"] = one["users"] + 1, one["clicks"] + r["ctr"], one["spend"] + r["score"]
+        return sorted(found.values(), key=lambda a: (-a["spend"], a["ad_id"]))
+
+    def withheld(self) -> dict[str, list[dict]]:
+        "What was kept back and why: `ads` (ad_id, text, reason), `copies` (reason, number of copies, the most frequent first)."
+        texts = self.ad_texts
+        why = Counter(w for s in self.campaign for c in s["withheld"]
+                      for w in {*(f"“{v['term']}”：{v['rule']}" for v in c["checks"]["compliance"] if v["severity"] != "low"), *c["checks"]["facts"]})
+        return {"ads": [r | {"text": texts.get(r["ad_id"], "")} for r in self.metrics.get("ads_withheld", [])], "copies": [{"reason": k, "n": v} for k, v in why.most_common()]}
+
+    @property
+    def ad_texts(self) -> dict[str, str]:
+        "Text of each ad by its id."
+        return {str(a["ad_id"]): a["text"] for a in self.ad_table}
 
     def charts(self) -> dict[str, list[dict]]:
         "Rows (label, value, text, kind) of the bar charts."
@@ -255,7 +411,8 @@ class Report:
         seconds = [_bar(STAGE_NAMES[s], v, f"{v:.1f}") for s, v in self.metrics["seconds"].items()]
         c = self.metrics["classifier"]
         accuracy = [_bar("本包", c["test_accuracy"], f"{c['test_accuracy']:.1%}"), _bar("LinearSVC", c["baseline_accuracy"], f"{c['baseline_accuracy']:.1%}", "b")] if c else []
-        return {"interests": [_bar(k, v) for k, v in main.most_common(12)], "aspects": aspects, "seconds": seconds, "accuracy": accuracy}
+        spend = [_bar(a["ad_id"], a["spend"], f"{a['spend']:.2f}") for a in self.spending()[:12]]
+        return {"interests": [_bar(k, v) for k, v in main.most_common(12)], "spend": spend, "aspects": aspects, "seconds": seconds, "accuracy": accuracy}
 
     def to_html(self, path: str | os.PathLike) -> Path:
         "Write the report as one self-contained HTML file; every text of a user is escaped and personal numbers are masked."
@@ -269,10 +426,17 @@ class Report:
         page = env.from_string(asset("report.html.j2").read_text(encoding="utf-8")).render(
             metrics=self.metrics, profiles=self.profiles, recommendations=self.recommendations, ads=self.ads, campaign=self.campaign,
             titles={str(p["item_id"]): p["title"] for p in self.products}, categories={str(p["item_id"]): p.get("category", "") for p in self.products},
-            ad_texts=self.ad_texts, charts=self.charts(), today=self.metrics["today"], version=__version__, script=Markup(_SORT),
+            ad_texts=self.ad_texts, complaints=self.complaints(), spending=self.spending(), withheld=self.withheld(), charts=self.charts(), today=self.metrics["today"], version=__version__, script=Markup(_SORT),
             script_hash=base64.b64encode(hashlib.sha256(_SORT.encode()).digest()).decode())
         return write_text(path, page)
 
 def _bar(label: str, value: float, text: str | None = None, kind: str = "a") -> dict:
     "One row of a bar chart."
     return {"label": label, "value": value, "text": str(value) if text is None else text, "kind": kind}
+
+def _yuan(value) -> float | None:
+    "A number of yuan read from a table of strings; None when there is none."
+    try:
+        return float(value) if float(value) == float(value) else None
+    except (TypeError, ValueError):
+        return None

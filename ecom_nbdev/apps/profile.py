@@ -531,16 +531,19 @@ class Profiler:
     Parameters: `categories` category -> typical words (default: `data/categories.csv`, 12 of them); `products` catalogue (title, brand,
     category, attributes) for brands and more words; `half_life_days` after which a text weighs half; `embedder` (default e5-small; False:
     keywords only); `sentiment` function texts -> probability of positive, "lexicon", or None (the shipped classifier where it is
-    installed, else the lexicon); `now` reference time (default: the newest text). `notes` after `profile`: what was skipped, in words.
+    installed, else the lexicon); `now` reference time (default: the newest text); `topics` a fitted classifier of texts (`predict_proba`, `classes_`
+    among the categories) that judges what a text is about instead of keywords and encoder. `notes` after `profile`: what was skipped, in words.
     """
     def __init__(self, categories: dict[str, str] | None = None, products: pd.DataFrame | None = None, half_life_days: float = 90, embedder=None,
-                 sentiment: Callable | str | None = None, now=None):
+                 sentiment: Callable | str | None = None, now=None, topics=None):
         if not half_life_days > 0:
             raise EcomError(f"half_life_days={half_life_days} 无效：半衰期应是正的天数，例如 90。")
         described, owners = (categories, None) if categories is not None else default_categories()
         self.categories = Categories(described, owners, products)
         self.catalogue, self.half_life_days, self.now = _catalogue(products, [w for t in self.categories.things for w in t]), half_life_days, now
-        self.embedder, self.sentiment = embedder, sentiment
+        self.embedder, self.sentiment, self.topics = embedder, sentiment, topics
+        if topics is not None and (unknown := set(map(str, topics.classes_)) - set(self.categories.names)):
+            raise EcomError(f"topics 的类别 {sorted(unknown)[0]} 不在类别表里：请在 categories 里给出它的典型词。")
         self.notes: list[str] = []
 
     def profile(self, df: pd.DataFrame) -> list[UserProfile]:
@@ -562,11 +565,20 @@ class Profiler:
         for r, mood in zip(judged, self._moods(judged), strict=True):
             r.mood = mood
         useful = [r for r in rows if r.source == "search" or not _filler(r.text)]
-        near = self._nearness([r.text for r in useful])
-        for r, (p, height) in zip(useful, near, strict=True):
+        judged = self._judged if self.topics is not None else self._nearness
+        for r, (p, height) in zip(useful, judged([r.text for r in useful]), strict=True):
             votes, r.words = self.categories.votes(r.text)
             r.words = [w for w in r.words if w in self.categories.nouns]
-            r.scores = _combine(votes, p, height)
+            r.scores = height * p if self.topics is not None else _combine(votes, p, height)
+
+    def _judged(self, texts: list[str]) -> list[tuple[np.ndarray, float]]:
+        "(probabilities over the categories, how sure: 1 minus the entropy relative to an even guess) of each text by `topics`."
+        if not texts:
+            return []
+        P = np.zeros((len(texts), len(self.categories.names)))
+        P[:, [self.categories.names.index(str(c)) for c in self.topics.classes_]] = self.topics.predict_proba(texts)
+        sure = 1 + (P * np.log(np.maximum(P, 1e-12))).sum(1) / np.log(max(len(self.topics.classes_), 2))
+        return list(zip(P, sure, strict=True))
 
     def _nearness(self, texts: list[str]) -> list[tuple[np.ndarray | None, float]]:
         "(probabilities, height) of each text by the encoder; (None, 0) without one."

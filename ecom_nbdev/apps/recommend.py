@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .behaviour import CoOccurrence, histories_of
 from ..core import EcomError, require_columns, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'Recommender', 'usable_rows',
-           'where_clause', 'quoted', 'because', 'shared_words', 'baseline_lists', 'list_quality']
+__all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'word_model', 'pooled',
+           'ann_index', 'Recommender', 'usable_rows', 'where_clause', 'quoted', 'because', 'shared_words',
+           'baseline_lists', 'list_quality']
 
 # %% ../../nbs/apps/recommend.ipynb #0c59a686
 def centred(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -33,7 +35,7 @@ def centred(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
 # %% ../../nbs/apps/recommend.ipynb #9afdf650
 @dataclass
 class Want:
-    "What to look for: texts with weights (summing to 1), interest in categories, dislikes, price sensitivity (None: unknown), quotable evidence."
+    "What to look for: texts with weights (summing to 1), interest in categories, dislikes, price sensitivity (None: unknown), quotable evidence, ids of products bought (in order of time)."
     texts: list[str]
     weights: list[float]
     interests: dict[str, float] = field(default_factory=dict)
@@ -41,15 +43,16 @@ class Want:
     price_sensitivity: float | None = None
     evidence: list = field(default_factory=list)
     user_id: str = ""
+    history: list[str] = field(default_factory=list)
 
-def as_want(who, decay: float = 0.8) -> Want:
-    "`Want` of a `UserProfile`, a text, or a list of texts in order of time; `EcomError` for anything else."
+def as_want(who, decay: float = 0.8, most: int = 10) -> Want:
+    "`Want` of a `UserProfile`, a text, or a list of texts in order of time (the last `most` count); `EcomError` for anything else."
     if hasattr(who, "interests"):
         return _want_of_profile(who)
     texts = [who] if isinstance(who, str) else list(who) if isinstance(who, Sequence) else None
     if texts is None or any(not isinstance(t, str) for t in texts):
         raise EcomError(f"要推荐的对象应是画像、字符串或字符串的列表，得到 {type(who).__name__}。")
-    kept = [(t.strip(), decay**(len(texts) - 1 - i)) for i, t in enumerate(texts) if t.strip()]
+    kept = [(t.strip(), decay**(len(texts) - 1 - i)) for i, t in enumerate(texts) if t.strip()][-most:]
     total = sum(w for _, w in kept)
     return Want([t for t, _ in kept], [w / total for _, w in kept])
 
@@ -112,6 +115,24 @@ def words_of(text: str) -> str:
     from ecom_nbdev.text import segment
     return " ".join(w for w in segment(text.lower()) if any(c.isalnum() for c in w))
 
+def word_model():
+    "Text of `words_of` -> sparse TF-IDF row of length 1 over words and pairs of words (hashed: no vocabulary to keep)."
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.pipeline import make_pipeline
+    return make_pipeline(HashingVectorizer(token_pattern=r"\S+", lowercase=False, ngram_range=(1, 2), alternate_sign=False, norm=None, n_features=1 << 20, dtype=np.float32),
+                         TfidfTransformer(sublinear_tf=True))
+
+def pooled(S: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    "float (n,): half the mean over the texts by `weights`, half the largest, of likenesses `S` (n, texts)."
+    return 0.5 * S @ weights + 0.5 * S.max(1)
+
+def ann_index(table, n: int, least: int = 20_000) -> None:
+    "Inverted-file index (scalar quantised, about sqrt(n) cells) on `vector` of a LanceDB table of `n` rows; below `least` rows exact search is quick enough."
+    if n < least:
+        return
+    from lancedb.index import IvfSq
+    table.create_index("vector", config=IvfSq(distance_type="dot", num_partitions=int(n**0.5)))
+
 def _table(folder: Path, name: str, rows: dict[str, list], vectors: np.ndarray):
     "A fresh LanceDB table with a column `vector` and a BM25 index on `words`."
     os.environ.setdefault("LANCEDB_LOG", "error")
@@ -120,6 +141,7 @@ def _table(folder: Path, name: str, rows: dict[str, list], vectors: np.ndarray):
     from lancedb.index import FTS
     flat = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors, np.float32).ravel()), vectors.shape[1])
     table = lancedb.connect(folder).create_table(name, pa.table(rows | {"vector": flat}), mode="overwrite")
+    ann_index(table, vectors.shape[0])
     table.create_index("words", config=FTS(base_tokenizer="whitespace", stem=False, remove_stop_words=False, ascii_folding=False, with_position=False))
     return table
 
@@ -127,25 +149,27 @@ def _table(folder: Path, name: str, rows: dict[str, list], vectors: np.ndarray):
 class Recommender:
     """Products for a user by the likeness of profile and product text, on a LanceDB store.
 
-    Parameters: `embedder` (default e5-small); `store` folder of the LanceDB tables (default: a temporary one); `lexical`, `category`, `price`
-    weights beside the semantic 1.0; `dislike` factor of the penalty; `balance` lambda of `mmr`; `candidates` taken from each index.
-    Attributes after fit: `items` (DataFrame), `notes` (what was left out, in words). See Also: `ecom_nbdev.apps.ads.AdMatcher`.
+    Parameters: `embedder` (default e5-small); `store` folder of the LanceDB tables (default: a temporary one); `lexical`, `category`, `price`,
+    `behaviour`, `popularity` weights beside the semantic 1.0; `dislike` factor of the penalty; `balance` lambda of `mmr`; `candidates` taken from each index.
+    Attributes after fit: `items` (DataFrame), `notes` (what was left out, in words), `histories` (user_id -> ids). See Also: `ecom_nbdev.apps.ads.AdMatcher`.
     """
-    def __init__(self, embedder=None, store: str | os.PathLike | None = None, lexical: float = 0.25, category: float = 0.35, price: float = 0.1,
-                 dislike: float = 1.0, balance: float = 0.8, candidates: int = 200):
+    def __init__(self, embedder=None, store: str | os.PathLike | None = None, lexical: float = 0.5, category: float = 0.35, price: float = 0.1,
+                 behaviour: float = 2.0, popularity: float = 0.2, dislike: float = 1.0, balance: float = 0.8, candidates: int = 200):
         self.embedder, self.store, self.lexical, self.category, self.price = embedder, store, lexical, category, price
-        self.dislike, self.balance, self.candidates = dislike, balance, candidates
+        self.behaviour, self.popularity, self.dislike, self.balance, self.candidates = behaviour, popularity, dislike, balance, candidates
 
     def fit(self, products: pd.DataFrame, interactions: pd.DataFrame | None = None) -> Recommender:
-        "Index `products` (item_id, title, and perhaps brand, category, price, attributes, description, stock); `interactions` (user_id, item_id)."
+        "Index `products` (item_id, title, and perhaps brand, category, price, attributes, description, stock); `interactions` (user_id, item_id and perhaps time)."
         self.items, self.notes = usable_rows(products, "item_id", "title", "商品表")
         self.ids = self.items["item_id"].astype(str).tolist()
         self._at = {i: n for n, i in enumerate(self.ids)}
         self.texts = [product_text(r) for r in self.items.to_dict("records")]
         raw = self._embedder().encode(self.texts, kind="passage")
         self.mean = raw.mean(0) if len(raw) > 1 else np.zeros(raw.shape[1], np.float32)
-        self._open_columns(centred(raw, self.mean), interactions)
-        rows = {"item_id": self.ids, "words": [words_of(t) for t in self.texts], "category": self.categories, "price": self.prices.tolist(), "stock": self.stocks.tolist()}
+        words = [words_of(t) for t in self.texts]
+        self._open_columns(centred(raw, self.mean), words)
+        self._open_behaviour(interactions)
+        rows = {"item_id": self.ids, "words": words, "category": self.categories, "price": self.prices.tolist(), "stock": self.stocks.tolist()}
         folder = Path(self.store) if self.store else Path(self._temporary().name)
         self.table = _table(folder, "products", rows, self.vectors)
         write_json(folder / "products.json", {"mean": self.mean.astype(float).round(7).tolist(), "n": len(self.ids)})
@@ -161,7 +185,7 @@ class Recommender:
         self._folder = tempfile.TemporaryDirectory(prefix="ecom-lance-")
         return self._folder
 
-    def _open_columns(self, vectors: np.ndarray, interactions) -> None:
+    def _open_columns(self, vectors: np.ndarray, words: list[str]) -> None:
         "What scoring needs of each product, as arrays."
         import pandas as pd
         n = len(self.items)
@@ -172,69 +196,124 @@ class Recommender:
         self.prices, self.stocks = numbers("price"), np.nan_to_num(numbers("stock"), nan=1.0)
         ranks = pd.Series(self.prices).groupby(self.categories).rank(pct=True).fillna(0.5)
         self.cheapness = 0.5 - ranks.to_numpy()
-        self.popularity = np.zeros(n)
-        if interactions is not None:
-            require_columns(interactions, ["user_id", "item_id"], "互动表")
-            sold = np.log1p(interactions["item_id"].astype(str).value_counts().reindex(self.ids).fillna(0).to_numpy())
-            self.popularity = 0.05 * sold / max(sold.max(), 1e-9)
+        self.word_model, self._at_text = word_model(), {}
+        self.word_vectors = self.word_model.fit_transform(words)
+        for n, names in enumerate(zip(self.texts, self.items["title"].astype(str), strict=True)):
+            for t in names:
+                self._at_text.setdefault(t.strip(), n)
+
+    def _open_behaviour(self, interactions) -> None:
+        "Histories, the table of what is bought together, and how often each product was bought (log, the most often 1)."
+        self.histories = histories_of(interactions) if interactions is not None else {}
+        self.together = CoOccurrence().fit(list(self.histories.values()), self.ids) if self.histories else None
+        sold = np.log1p(self.together.counts_) if self.together else np.zeros(len(self.ids))
+        self.sold = sold / max(sold.max(), 1e-9)
 
     def _fitted(self) -> None:
         if not hasattr(self, "table"):
             raise EcomError("Recommender 还没有商品：请先调用 fit(商品表)。")
 
-    def _find(self, want: Want, where: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        "(vectors of the wanted texts, candidate positions, BM25 of each product divided by the best) under the filter `where`."
-        from lancedb.query import MatchQuery
-        Q = centred(self._embedder().encode(want.texts, kind="query"), self.mean)
-        found: dict[int, None] = {}
-        for q in Q:
-            hits = self.table.search(q).distance_type("dot").where(where, prefilter=True) if where else self.table.search(q).distance_type("dot")
-            found |= {self._at[i]: None for i in hits.limit(self.candidates).select(["item_id", "_distance"]).to_arrow()["item_id"].to_pylist()}
-        bm25 = np.zeros(len(self.ids))
-        if words := words_of(" ".join(want.texts)):
-            hits = self.table.search(MatchQuery(words, "words"), query_type="fts")
-            hits = (hits.where(where, prefilter=True) if where else hits).limit(self.candidates).select(["item_id", "_score"]).to_arrow()
-            for i, s in zip(hits["item_id"].to_pylist(), hits["_score"].to_pylist(), strict=True):
-                bm25[self._at[i]] = s
-                found[self._at[i]] = None
-        return Q, np.array(list(found), int), bm25 / max(bm25.max(), 1e-9)
+    def _want(self, who, history: Sequence | None) -> Want:
+        "`Want` with its history: given, or of this user in the interactions, or the products whose titles the texts are; texts of the history when nothing is said."
+        want = as_want(who) if who is not None else Want([], [])
+        if history is None:
+            history = self.histories.get(want.user_id) or [self.ids[self._at_text[t]] for t in want.texts if t in self._at_text]
+        want.history = [str(i) for i in history if str(i) in self._at]
+        if not want.texts and want.history:
+            texts = as_want([self.texts[self._at[i]] for i in want.history])
+            want.texts, want.weights = texts.texts, texts.weights
+        return want
 
-    def _score(self, want: Want, Q: np.ndarray, bm25: np.ndarray, at: np.ndarray) -> np.ndarray:
+    def _queries(self, want: Want) -> np.ndarray:
+        "Centred vectors of the wanted texts; a text that is a product's keeps that product's vector."
+        new = [t for t in want.texts if t not in self._at_text]
+        made = dict(zip(new, centred(self._embedder().encode(new, kind="query"), self.mean), strict=True)) if new else {}
+        return np.stack([made[t] if t in made else self.vectors[self._at_text[t]] for t in want.texts])
+
+    def _find(self, want: Want, Q: np.ndarray, where: str | None) -> np.ndarray:
+        "Positions of candidates under the filter `where`: the nearest of each wanted text, the best by BM25, what is bought together with the history."
+        from lancedb.query import MatchQuery
+        found: dict[str, None] = {}
+        def take(search, column: str) -> None:
+            hits = (search.where(where, prefilter=True) if where else search).limit(self.candidates).select(["item_id", column]).to_arrow()
+            found.update(dict.fromkeys(hits["item_id"].to_pylist()))
+        for q in Q:
+            take(self.table.search(q).distance_type("dot").nprobes(40).refine_factor(2), "_distance")
+        if words := words_of(" ".join(want.texts)):
+            take(self.table.search(MatchQuery(words, "words"), query_type="fts"), "_score")
+        if self.together and want.history:
+            row = self.together.score([want.history])
+            near = [self.ids[row.indices[j]] for j in np.argsort(-row.data, kind="stable")[:self.candidates]]
+            if where and near:
+                inside = "item_id IN (" + ", ".join("'" + i.replace("'", "''") + "'" for i in near) + ")"
+                near = self.table.search().where(f"({where}) AND {inside}").limit(len(near)).select(["item_id"]).to_arrow()["item_id"].to_pylist()
+            found.update(dict.fromkeys(near))
+        return np.array([self._at[i] for i in found], int)
+
+    def _score(self, want: Want, Q: np.ndarray, at: np.ndarray) -> np.ndarray:
         "Score of the products at positions `at`."
-        S = self.vectors[at] @ Q.T
-        score = 0.5 * S @ np.array(want.weights) + 0.5 * S.max(1) + self.lexical * bm25[at] + self.popularity[at]
-        score += self.category * np.array([want.interests.get(self.categories[i], 0.0) for i in at])
+        weights = np.array(want.weights, np.float32)
+        words = (self.word_vectors[at] @ self.word_model.transform([words_of(t) for t in want.texts]).T).toarray()
+        score = pooled(self.vectors[at] @ Q.T, weights) + self.lexical * pooled(words, weights) + self.popularity * self.sold[at]
+        score += self.behaviour * self._bought_together(want.history)[at]
+        if want.interests:
+            score += self.category * np.array([want.interests.get(self.categories[i], 0.0) for i in at])
         if want.price_sensitivity is not None:
             score += self.price * 2 * (2 * want.price_sensitivity - 1) * self.cheapness[at]
-        return score - self.dislike * dislike_penalties(want.dislikes, [self.texts[i] for i in at])
+        if want.dislikes:
+            score -= self.dislike * dislike_penalties(want.dislikes, [self.texts[i] for i in at])
+        return score
 
-    def recommend(self, profile_or_text, k: int = 10, category: str | None = None, min_price: float | None = None, max_price: float | None = None,
-                  in_stock: bool = True) -> pd.DataFrame:
-        "Best `k` products as DataFrame[item_id, score, reason], best first; filters narrow the catalogue before the search; nothing said, nothing found: empty."
+    def _bought_together(self, history: list[str]) -> np.ndarray:
+        "float (n products,): square root of the co-occurrence with `history`, the best product outside it 1."
+        if not self.together or not history:
+            return np.zeros(len(self.ids))
+        together = self.together.score([history]).toarray()[0]
+        others = together.copy()
+        others[[self._at[i] for i in history]] = 0
+        return np.sqrt(np.minimum(together / max(others.max(), 1e-9), 1))
+
+    def recommend(self, profile_or_text=None, k: int = 10, category: str | None = None, min_price: float | None = None, max_price: float | None = None,
+                  in_stock: bool = True, history: Sequence | None = None, repeat: bool = False) -> pd.DataFrame:
+        """Best `k` products as DataFrame[item_id, score, reason], best first; filters narrow the catalogue before the search; nothing said, nothing found: empty.
+        `history`: ids bought, in order of time (default: those of this user in the interactions); they are not offered again unless `repeat`."""
         import pandas as pd
         self._fitted()
         if k < 1:
             raise EcomError(f"k={k} 无效：应为正整数。")
-        want = as_want(profile_or_text)
+        want = self._want(profile_or_text, history)
         rows = []
         if want.texts:
-            Q, at, bm25 = self._find(want, where_clause(category, min_price, max_price, in_stock))
-            score = self._score(want, Q, bm25, at)
+            Q = self._queries(want)
+            at = self._find(want, Q, where_clause(category, min_price, max_price, in_stock))
+            at = at if repeat else at[~np.isin(at, [self._at[i] for i in want.history])]
+            score = self._score(want, Q, at)
             best = np.argsort(-score, kind="stable")[:max(50, 5 * k)]
             chosen = sorted(mmr(score[best], self.vectors[at[best]], k, self.balance), key=lambda j: -score[best[j]])
             order = [best[j] for j in chosen]          # MMR chooses which ones; they are listed by score
             quotes = quoted(want, Q, self._embedder(), self.mean)
-            rows = [(self.items["item_id"].iloc[at[j]], round(float(score[j]), 4), because(want, quotes, self.vectors[at[j]], self.texts[at[j]], self.categories[at[j]])) for j in order]
+            rows = [(self.items["item_id"].iloc[at[j]], round(float(score[j]), 4), self._because(want, quotes, at[j])) for j in order]
         return pd.DataFrame(rows, columns=["item_id", "score", "reason"])
+
+    def _because(self, want: Want, quotes: np.ndarray, at: int) -> str:
+        "The reason for the product at position `at`: what was bought before when nothing was said, else the user's words."
+        from_history = not want.evidence and set(want.texts) <= set(self._at_text)
+        bought = self.together.because(want.history, self.ids[at]) if self.together and from_history else None
+        if bought:
+            return f"买过“{self.items['title'].iloc[self._at[bought]][:30]}”的人常一起买它"
+        return because(want, quotes, self.vectors[at], self.texts[at], self.categories[at])
 
     def recommend_batch(self, texts: Sequence, k: int = 10, **filters) -> pd.DataFrame:
         "For each profile or text: DataFrame[user_id, rank, item_id, score, reason]; `user_id` of a text is its position."
         import pandas as pd
 
         from ecom_nbdev.core import progress
-        parts = []
+        parts, known = [], {}                      # equal texts get equal lists: worked out once
         for n, who in enumerate(progress(texts, "推荐", len(texts)) if len(texts) > 20 else texts):
-            one = self.recommend(who, k, **filters)
+            key = who if isinstance(who, str) else n
+            if key not in known:
+                known[key] = self.recommend(who, k, **filters)
+            one = known[key].copy()
             one.insert(0, "rank", range(1, len(one) + 1))
             one.insert(0, "user_id", str(getattr(who, "user_id", n)))
             parts.append(one)
@@ -242,20 +321,30 @@ class Recommender:
         parts = [p for p in parts if len(p)]
         return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
-    def rank(self, profile_or_texts, item_ids: Sequence) -> pd.DataFrame:
+    def rank(self, profile_or_texts, item_ids: Sequence, history: Sequence | None = None) -> pd.DataFrame:
         "The given products as DataFrame[item_id, score], best first; a list of texts is a history in order of time. No filter, no diversity."
         import pandas as pd
         self._fitted()
         unknown = [i for i in item_ids if str(i) not in self._at]
         if unknown:
             raise EcomError(f"商品 {unknown[0]!r} 不在商品表里：请先 fit 含有它的表。")
-        want, at = as_want(profile_or_texts), np.array([self._at[str(i)] for i in item_ids], int)
-        score = np.zeros(len(at))
-        if want.texts and len(at):
-            Q, _, bm25 = self._find(want, None)
-            score = self._score(want, Q, bm25, at)
+        want, at = self._want(profile_or_texts, history), np.array([self._at[str(i)] for i in item_ids], int)
+        score = self._score(want, self._queries(want), at) if want.texts and len(at) else np.zeros(len(at))
         order = np.argsort(-score, kind="stable")
         return pd.DataFrame({"item_id": [item_ids[j] for j in order], "score": score[order].round(4)})
+
+    def next_items(self, histories: Sequence[Sequence], k: int = 10, repeat: bool = False) -> list[list]:
+        "For each history (ids in order of time) the `k` best ids over the whole catalogue: as `rank`, bought ones left out unless `repeat`."
+        self._fitted()
+        found = []
+        for history in histories:
+            want = self._want(None, history)
+            score = self._score(want, self._queries(want), np.arange(len(self.ids))) if want.texts else self.sold.copy()
+            if not repeat:
+                score[[self._at[i] for i in want.history]] = -np.inf
+            best = np.argsort(-score, kind="stable")[:k]
+            found.append([self.items["item_id"].iloc[j] for j in best if score[j] > -np.inf])
+        return found
 
 def usable_rows(table: pd.DataFrame, key: str, text: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     "(rows with an id of their own and a text, notes on the others); `EcomError` when none is left."
