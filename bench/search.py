@@ -84,7 +84,7 @@ def main() -> None:
         ann_index(table, n)
         built = time.perf_counter() - start
         common = {"products": n, "write_s": round(wrote, 1), "build_s": round(built, 1)}
-        rows = [common | {"nprobes": p, "refine": r} | asked(table, Q, truth, p, r) for p, r in ((10, 0), (20, 0), (20, 2), (40, 2), (80, 2))]
+        rows = [common | {"nprobes": p, "refine": r} | asked(table, Q, truth, p, r) for p, r in ((5, 0), (3, 2), (5, 2), (10, 2), (20, 2))]
         new = made(base, 1, np.random.default_rng(2))[0]
         table.add([{"item_id": "NEW", "vector": new}])
         seen = table.search(new).distance_type("dot").limit(1).to_arrow()["item_id"].to_pylist() == ["NEW"]

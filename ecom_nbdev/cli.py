@@ -176,17 +176,20 @@ def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_i
 
 @command(app, "recommend")
 def recommend(users: Users, products: Annotated[Path, typer.Option("--products", help="商品表（item_id,title,…）。")], out: Out,
-              k: Annotated[int, typer.Option(help="每个用户几件。", min=1)] = 10, text: TextColumn = "text", as_json: Json = False) -> None:
-    "按画像与商品文字的相近程度推荐，每件有理由。"
+              k: Annotated[int, typer.Option(help="每个用户几件。", min=1)] = 10,
+              interactions: Annotated[Optional[Path], typer.Option(help="互动表（user_id,item_id,time）：买过的东西一起算，不再推。")] = None,  # noqa: UP007
+              text: TextColumn = "text", as_json: Json = False) -> None:
+    "按画像与商品文字的相近程度（有互动表时加上一起买过的程度）推荐，每件有理由。"
     from ecom_nbdev.apps.recommend import Recommender
     from ecom_nbdev.core import write_table
     catalogue, bad = side_table(products, "title", ["item_id", "title"], out)
+    bought, lost = side_table(interactions, "item_id", ["user_id", "item_id"], out) if interactions else (None, 0)
     profiles, rejected = load_profiles(users, text, out, catalogue)
-    found = Recommender().fit(catalogue).recommend_batch(profiles, k=k)[["user_id", "rank", "item_id", "score", "reason"]]
+    found = Recommender().fit(catalogue, bought).recommend_batch(profiles, k=k)[["user_id", "rank", "item_id", "score", "reason"]]
     write_table(out, found)
     if as_json:
         show(found, True)
-    finish(f"{len(profiles)} 个用户、{len(found)} 条推荐，写到 {out}", rejected + bad, out if rejected else f"{out}.{products.stem}")
+    finish(f"{len(profiles)} 个用户、{len(found)} 条推荐，写到 {out}", rejected + bad + lost, out if rejected else f"{out}.{products.stem if bad else interactions and interactions.stem}")
 
 @command(app, "ads")
 def ads(users: Users, ads: Annotated[Path, typer.Option("--ads", help="广告表（ad_id,text,bid,budget,…）。")], out: Out,

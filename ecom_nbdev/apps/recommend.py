@@ -57,12 +57,13 @@ def as_want(who, decay: float = 0.8, most: int = 10) -> Want:
     return Want([t for t, _ in kept], [w / total for _, w in kept])
 
 def _want_of_profile(p) -> Want:
-    "One text an interest: its name and its evidence, searches first, then the newest."
+    "One text an interest: its name and its evidence, searches first, then the newest; searches are also texts of their own, with half the weight."
     want = Want([], [], {i.name: i.weight for i in p.interests}, {d.name: d.weight for d in p.dislikes}, p.price_sensitivity, [], str(p.user_id))
     for i in p.interests[:4]:
         said = sorted(i.evidence, key=lambda e: (e.source == "search", e.time or ""), reverse=True)
-        want.texts.append("。".join([i.name, *dict.fromkeys(e.text[:60] for e in said[:4])]))
-        want.weights.append(i.weight)
+        searches = list(dict.fromkeys(e.text[:60] for e in said[:4] if e.source == "search"))
+        want.texts += ["。".join([i.name, *dict.fromkeys(e.text[:60] for e in said[:4])]), *searches]
+        want.weights += [i.weight / 2, *[i.weight / 2 / len(searches)] * len(searches)] if searches else [i.weight]
         want.evidence += [e for e in said if e not in want.evidence]
     total = sum(want.weights)
     want.weights = [w / total for w in want.weights]
@@ -238,7 +239,7 @@ class Recommender:
             hits = (search.where(where, prefilter=True) if where else search).limit(self.candidates).select(["item_id", column]).to_arrow()
             found.update(dict.fromkeys(hits["item_id"].to_pylist()))
         for q in Q:
-            take(self.table.search(q).distance_type("dot").nprobes(40).refine_factor(2), "_distance")
+            take(self.table.search(q).distance_type("dot").nprobes(20).refine_factor(2), "_distance")
         if words := words_of(" ".join(want.texts)):
             take(self.table.search(MatchQuery(words, "words"), query_type="fts"), "_score")
         if self.together and want.history:
