@@ -239,7 +239,7 @@ class Recommender:
             hits = (search.where(where, prefilter=True) if where else search).limit(self.candidates).select(["item_id", column]).to_arrow()
             found.update(dict.fromkeys(hits["item_id"].to_pylist()))
         for q in Q:
-            take(self.table.search(q).distance_type("dot").nprobes(20).refine_factor(2), "_distance")
+            take(self.table.search(q).distance_type("dot").nprobes(10).refine_factor(2), "_distance")
         if words := words_of(" ".join(want.texts)):
             take(self.table.search(MatchQuery(words, "words"), query_type="fts"), "_score")
         if self.together and want.history:
