@@ -532,10 +532,11 @@ class Profiler:
     category, attributes) for brands and more words; `half_life_days` after which a text weighs half; `embedder` (default e5-small; False:
     keywords only); `sentiment` function texts -> probability of positive, "lexicon", or None (the shipped classifier where it is
     installed, else the lexicon); `now` reference time (default: the newest text); `topics` a fitted classifier of texts (`predict_proba`, `classes_`
-    among the categories) that judges what a text is about instead of keywords and encoder. `notes` after `profile`: what was skipped, in words.
+    among the categories) that judges what a text is about instead of keywords and encoder; `remember` so many texts that were read (the newest) are
+    not read again when they come once more with new ones. `notes` after `profile`: what was skipped, in words.
     """
     def __init__(self, categories: dict[str, str] | None = None, products: pd.DataFrame | None = None, half_life_days: float = 90, embedder=None,
-                 sentiment: Callable | str | None = None, now=None, topics=None):
+                 sentiment: Callable | str | None = None, now=None, topics=None, remember: int = 0):
         if not half_life_days > 0:
             raise EcomError(f"half_life_days={half_life_days} 无效：半衰期应是正的天数，例如 90。")
         described, owners = (categories, None) if categories is not None else default_categories()
@@ -544,7 +545,8 @@ class Profiler:
         self.embedder, self.sentiment, self.topics = embedder, sentiment, topics
         if topics is not None and (unknown := set(map(str, topics.classes_)) - set(self.categories.names)):
             raise EcomError(f"topics 的类别 {sorted(unknown)[0]} 不在类别表里：请在 categories 里给出它的典型词。")
-        self.notes: list[str] = []
+        self.remember, self.notes = remember, []
+        self._known: dict[tuple[str, str], tuple] = {}
 
     def profile(self, df: pd.DataFrame) -> list[UserProfile]:
         "One `UserProfile` for each user of `df` (user_id, text, and perhaps source, time) in order of first appearance."
@@ -556,10 +558,20 @@ class Profiler:
         return [self._one(u, of_user[u]) for u in users]
 
     def _read(self, rows: list[_Row]) -> None:
-        "Fill in what each text says by itself: category scores, opinions, sentiment."
+        "Fill in what each text says by itself: category scores, opinions, sentiment; what is remembered is taken from there."
         for r in rows:
             r.evidence = Evidence(r.row, clean(r.text), r.source, r.time)
             r.text = clean(r.text, 2000)
+        new = {(r.text, r.source): r for r in rows if (r.text, r.source) not in self._known}
+        self._read_new(list(new.values()))
+        found = self._known | {key: (r.opinions, r.mood, r.words, r.scores) for key, r in new.items()}
+        for r in rows:
+            r.opinions, r.mood, r.words, r.scores = found[r.text, r.source]
+        self._known = dict(list(found.items())[-self.remember:]) if self.remember else {}
+
+    def _read_new(self, rows: list[_Row]) -> None:
+        "Category scores, opinions and sentiment of texts that are read for the first time."
+        for r in rows:
             r.opinions = opinions(r.text) if r.source != "search" else []
         judged = [r for r in rows if r.source != "search"]
         for r, mood in zip(judged, self._moods(judged), strict=True):
