@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CSP', 'HEADERS', 'LOCAL', 'TokenBucket', 'Guard', 'replay', 'refuse', 'Row', 'Ask', 'AskRecommend', 'AskAds',
-           'AskCampaign', 'Profiles', 'Item', 'Ad', 'Items', 'Ads', 'Plan', 'field_error', 'Engine', 'usable_table',
-           'page', 'endpoints', 'fields', 'app', 'check_bind', 'take_port', 'serve']
+           'AskCampaign', 'Profiles', 'Item', 'Ad', 'Items', 'Ads', 'Plan', 'field_error', 'Engine', 'page',
+           'endpoints', 'fields', 'app', 'check_bind', 'take_port', 'serve']
 
 # %% ../nbs/apps/serve.ipynb #fef80634
 import asyncio
@@ -29,7 +29,7 @@ from typing import Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field
 
 from .apps.profile import UserProfile
-from .core import EcomError, asset, require, require_columns
+from .core import EcomError, asset, require
 
 # %% ../nbs/apps/serve.ipynb #91a5e2ad
 class TokenBucket:
@@ -233,12 +233,13 @@ class Engine:
     def __init__(self, products=None, ads=None, trends=None, llm=None):
         from ecom_nbdev.apps.ads import AdMatcher
         from ecom_nbdev.apps.campaign import CampaignPlanner
+        from ecom_nbdev.apps.pipeline import read_source
         from ecom_nbdev.apps.profile import Profiler
         from ecom_nbdev.apps.recommend import Recommender
         if isinstance(llm, str):
             from ecom_nbdev.models import load_llm
             llm = None if llm == "none" else load_llm(llm)
-        self.products, ads, self.trends = (usable_table(n, t) for n, t in (("products", products), ("ads", ads), ("trends", trends)))
+        self.products, ads, self.trends = (read_source(n, t)[0] for n, t in (("products", products), ("ads", ads), ("trends", trends)))
         self.profiler = Profiler(products=self.products)
         self.recommender, self.matcher = Recommender().fit(self.products), AdMatcher().fit(ads)
         self.planner = CampaignPlanner(llm=llm)
@@ -265,17 +266,6 @@ class Engine:
     def campaign(self, rows: list[dict], brief: str = "", today: datetime.date | None = None) -> list[dict]:
         "Segments with checked copies for the users of `rows`, in the form of campaign.json."
         return self.planner.plan(self.profile(rows)[0], self.products, self.trends, brief=brief, today=today and today.isoformat()).to_list()
-
-def usable_table(name: str, source=None):
-    "DataFrame of the table `name` (products, ads, trends): the demo data for None, the usable rows of a file for a path."
-    from ecom_nbdev.apps.pipeline import NEEDED
-    from ecom_nbdev.data import load, read_table
-    text, columns = NEEDED[name]
-    if source is None:
-        return load(name)
-    table = source if hasattr(source, "columns") else read_table(source, text=text, required=columns)[0]
-    require_columns(table, columns, f"{name} 表")
-    return table
 
 def _number(value) -> float | None:
     "A finite float, else None."

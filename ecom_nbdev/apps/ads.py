@@ -48,10 +48,12 @@ class ClickModel:
         return cls(float(model.intercept_[0]), *(float(c) for c in model.coef_[0]), learned_from=len(X))
 
 # %% ../../nbs/apps/ads.ipynb #e2cd1a99
+_CELL = re.compile(r"[;；,，|]+")
+
 def ad_text(row: dict) -> str:
     "What is embedded of an ad: its text and keywords."
     keywords = row.get("keywords")
-    words = "" if keywords is None or keywords != keywords else re.sub(r"[;；,，|]+", " ", str(keywords)).strip()
+    words = "" if keywords is None or keywords != keywords else _CELL.sub(" ", str(keywords)).strip()
     return f"{str(row['text']).strip()}。{words}" if words else str(row["text"]).strip()
 
 def interests_of(text: str) -> dict[str, float]:
@@ -84,7 +86,7 @@ def words_of(cell) -> list[str]:
     "Words of a table cell separated by ; , or |, folded (NFKC, lower case), each once; [] for an empty cell."
     if cell is None or cell != cell:
         return []
-    return list(dict.fromkeys(w for part in re.split(r"[;；,，|]+", str(cell)) if (w := _fold(part))))
+    return list(dict.fromkeys(w for part in _CELL.split(str(cell)) if (w := _fold(part))))
 
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()

@@ -127,10 +127,9 @@ def _with_words(segments: list[Segment], texts) -> list[Segment]:
 def current_trends(trends, today: str, ahead: int = 14):
     "Rows of `trends` (trend_id, text, start, end) valid on `today` (ISO date) or starting within `ahead` days; missing dates mean always."
     import pandas as pd
+    from ecom_nbdev.apps.planning import as_day
     require_columns(trends, ["text"], "趋势表")
-    day = pd.to_datetime(today, errors="coerce")
-    if pd.isna(day):
-        raise EcomError(f"日期 {today!r} 不能识别，请写成 2026-11-24 这样的形式。")
+    day = as_day(today)
     def dates(column: str, default: str):
         return pd.to_datetime(trends[column], errors="coerce").fillna(pd.Timestamp(default)) if column in trends else pd.Timestamp(default)
     start, end = dates("start", "1970-01-01"), dates("end", "2200-01-01")

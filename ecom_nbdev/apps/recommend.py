@@ -20,6 +20,7 @@ from ..core import EcomError, require_columns, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    import scipy.sparse as sp
 
 # %% auto #0
 __all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'word_model', 'pooled',
@@ -225,13 +226,13 @@ class Recommender:
             want.texts, want.weights = texts.texts, texts.weights
         return want
 
-    def _queries(self, want: Want) -> np.ndarray:
-        "Centred vectors of the wanted texts; a text that is a product's keeps that product's vector."
+    def _ready(self, want: Want) -> tuple[np.ndarray, sp.csr_matrix]:
+        "(centred vectors of the wanted texts: a text that is a product's keeps that product's vector; what is bought together with the history)."
         new = [t for t in want.texts if t not in self._at_text]
         made = dict(zip(new, centred(self._embedder().encode(new, kind="query"), self.mean), strict=True)) if new else {}
-        return np.stack([made[t] if t in made else self.vectors[self._at_text[t]] for t in want.texts])
+        return np.stack([made[t] if t in made else self.vectors[self._at_text[t]] for t in want.texts]), self._bought_together(want.history)
 
-    def _find(self, want: Want, Q: np.ndarray, where: str | None) -> np.ndarray:
+    def _find(self, want: Want, Q: np.ndarray, together: sp.csr_matrix, where: str | None) -> np.ndarray:
         "Positions of candidates under the filter `where`: the nearest of each wanted text, the best by BM25, what is bought together with the history."
         from lancedb.query import MatchQuery
         found: dict[str, None] = {}
@@ -242,21 +243,19 @@ class Recommender:
             take(self.table.search(q).distance_type("dot").nprobes(10).refine_factor(2), "_distance")
         if words := words_of(" ".join(want.texts)):
             take(self.table.search(MatchQuery(words, "words"), query_type="fts"), "_score")
-        if self.together and want.history:
-            row = self.together.score([want.history])
-            near = [self.ids[row.indices[j]] for j in np.argsort(-row.data, kind="stable")[:self.candidates]]
-            if where and near:
-                inside = "item_id IN (" + ", ".join("'" + i.replace("'", "''") + "'" for i in near) + ")"
-                near = self.table.search().where(f"({where}) AND {inside}").limit(len(near)).select(["item_id"]).to_arrow()["item_id"].to_pylist()
-            found.update(dict.fromkeys(near))
+        near = [self.ids[together.indices[j]] for j in np.argsort(-together.data, kind="stable")[:self.candidates]]
+        if where and near:
+            inside = "item_id IN (" + ", ".join("'" + i.replace("'", "''") + "'" for i in near) + ")"
+            near = self.table.search().where(f"({where}) AND {inside}").limit(len(near)).select(["item_id"]).to_arrow()["item_id"].to_pylist()
+        found.update(dict.fromkeys(near))
         return np.array([self._at[i] for i in found], int)
 
-    def _score(self, want: Want, Q: np.ndarray, at: np.ndarray) -> np.ndarray:
+    def _score(self, want: Want, Q: np.ndarray, together: sp.csr_matrix, at: np.ndarray) -> np.ndarray:
         "Score of the products at positions `at`."
         weights = np.array(want.weights, np.float32)
         words = (self.word_vectors[at] @ self.word_model.transform([words_of(t) for t in want.texts]).T).toarray()
         score = pooled(self.vectors[at] @ Q.T, weights) + self.lexical * pooled(words, weights) + self.popularity * self.sold[at]
-        score += self.behaviour * self._bought_together(want.history)[at]
+        score += self.behaviour * together[:, at].toarray()[0]
         if want.interests:
             score += self.category * np.array([want.interests.get(self.categories[i], 0.0) for i in at])
         if want.price_sensitivity is not None:
@@ -265,14 +264,15 @@ class Recommender:
             score -= self.dislike * dislike_penalties(want.dislikes, [self.texts[i] for i in at])
         return score
 
-    def _bought_together(self, history: list[str]) -> np.ndarray:
-        "float (n products,): square root of the co-occurrence with `history`, the best product outside it 1."
+    def _bought_together(self, history: list[str]) -> sp.csr_matrix:
+        "csr (1, n products): square root of the co-occurrence with `history`, the best product outside it 1; empty without a history or interactions."
+        import scipy.sparse as sp
         if not self.together or not history:
-            return np.zeros(len(self.ids))
-        together = self.together.score([history]).toarray()[0]
-        others = together.copy()
-        others[[self._at[i] for i in history]] = 0
-        return np.sqrt(np.minimum(together / max(others.max(), 1e-9), 1))
+            return sp.csr_matrix((1, len(self.ids)))
+        row = self.together.score([history])
+        others = row.data[~np.isin(row.indices, [self._at[i] for i in history])]
+        row.data = np.sqrt(np.minimum(row.data / max(others.max(initial=0.0), 1e-9), 1))
+        return row
 
     def recommend(self, profile_or_text=None, k: int = 10, category: str | None = None, min_price: float | None = None, max_price: float | None = None,
                   in_stock: bool = True, history: Sequence | None = None, repeat: bool = False) -> pd.DataFrame:
@@ -285,10 +285,10 @@ class Recommender:
         want = self._want(profile_or_text, history)
         rows = []
         if want.texts:
-            Q = self._queries(want)
-            at = self._find(want, Q, where_clause(category, min_price, max_price, in_stock))
+            Q, together = self._ready(want)
+            at = self._find(want, Q, together, where_clause(category, min_price, max_price, in_stock))
             at = at if repeat else at[~np.isin(at, [self._at[i] for i in want.history])]
-            score = self._score(want, Q, at)
+            score = self._score(want, Q, together, at)
             best = np.argsort(-score, kind="stable")[:max(50, 5 * k)]
             chosen = sorted(mmr(score[best], self.vectors[at[best]], k, self.balance), key=lambda j: -score[best[j]])
             order = [best[j] for j in chosen]          # MMR chooses which ones; they are listed by score
@@ -298,7 +298,7 @@ class Recommender:
 
     def _because(self, want: Want, quotes: np.ndarray, at: int) -> str:
         "The reason for the product at position `at`: what was bought before when nothing was said, else the user's words."
-        from_history = not want.evidence and set(want.texts) <= set(self._at_text)
+        from_history = not want.evidence and all(t in self._at_text for t in want.texts)
         bought = self.together.because(want.history, self.ids[at]) if self.together and from_history else None
         if bought:
             return f"买过“{self.items['title'].iloc[self._at[bought]][:30]}”的人常一起买它"
@@ -330,7 +330,7 @@ class Recommender:
         if unknown:
             raise EcomError(f"商品 {unknown[0]!r} 不在商品表里：请先 fit 含有它的表。")
         want, at = self._want(profile_or_texts, history), np.array([self._at[str(i)] for i in item_ids], int)
-        score = self._score(want, self._queries(want), at) if want.texts and len(at) else np.zeros(len(at))
+        score = self._score(want, *self._ready(want), at) if want.texts and len(at) else np.zeros(len(at))
         order = np.argsort(-score, kind="stable")
         return pd.DataFrame({"item_id": [item_ids[j] for j in order], "score": score[order].round(4)})
 
@@ -340,7 +340,7 @@ class Recommender:
         found = []
         for history in histories:
             want = self._want(None, history)
-            score = self._score(want, self._queries(want), np.arange(len(self.ids))) if want.texts else self.sold.copy()
+            score = self._score(want, *self._ready(want), np.arange(len(self.ids))) if want.texts else self.sold.copy()
             if not repeat:
                 score[[self._at[i] for i in want.history]] = -np.inf
             best = np.argsort(-score, kind="stable")[:k]

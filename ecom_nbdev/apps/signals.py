@@ -76,27 +76,19 @@ def find_signals(df: pd.DataFrame, needs: dict[str, Need] | None = None, least: 
     if not 0 < least <= 1:
         raise EcomError(f"least={least} 无效：门槛应大于 0、不大于 1。")
     needs = NEEDS if needs is None else needs
-    rows, users, _ = read_rows(df, 1.0, now)
+    rows, users, _ = read_rows(df, now=now)
     found: dict[str, dict[str, dict[str, tuple]]] = defaultdict(lambda: defaultdict(dict))
     hidden: dict[str, int] = defaultdict(int)
-    ages = _ages(df, rows, now)
-    for r, age in zip(rows, ages, strict=True):
+    for r in rows:
         text = clean(r.text, 2000)
         if re.search(SENSITIVE, text):
             hidden[r.user] += 1
             continue
         for name, need in needs.items():
-            if p := need_in(text, need) * 0.5 ** (age / need.half_life_days):
+            if p := need_in(text, need) * 0.5 ** (r.age / need.half_life_days):
                 if p > found[r.user][name].get(text, (0.0,))[0]:
                     found[r.user][name][text] = p, Evidence(r.row, clean(r.text), r.source, r.time)
     return [Signals(u, _sure(found[u], least), hidden[u]) for u in users]
-
-def _ages(df: pd.DataFrame, rows: list, now) -> list[float]:
-    "Days of each row before the reference time; 0 without a time or in the future."
-    import pandas as pd
-    times = pd.to_datetime(pd.Series([r.time for r in rows], dtype=object), errors="coerce")
-    last = times.max() if now is None else pd.to_datetime(now)
-    return ((last - times).dt.total_seconds() / 86_400).fillna(0).clip(lower=0).tolist() if len(rows) and last is not pd.NaT else [0.0] * len(rows)
 
 def _sure(found: dict[str, dict[str, tuple]], least: float) -> list[Signal]:
     "Needs whose combined confidence reaches `least`, the most certain first."
