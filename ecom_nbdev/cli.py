@@ -25,9 +25,9 @@ app.add_typer(data_app, name="data")
 
 # %% auto #0
 __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn', 'command', 'show', 'read_input', 'finish',
-           'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'recommend', 'ads',
-           'campaign', 'demo', 'run', 'told', 'go', 'serve', 'models_list', 'models_pull', 'data_list', 'data_get',
-           'doctor', 'bench', 'main']
+           'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'forget', 'recommend',
+           'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'models_list', 'models_pull', 'data_list',
+           'data_get', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
 def command(group: typer.Typer, name: str):
@@ -160,11 +160,22 @@ def side_table(path: Path, text: str, needed: list[str], out: Path) -> tuple:
     return read_input(path, text, needed, out.with_name(f"{out.name}.{path.stem}"))
 
 @command(app, "profile")
-def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_id,text,source,time）。")], out: Out, text: TextColumn = "text", as_json: Json = False) -> None:
+def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_id,text,source,time）。")], out: Out, text: TextColumn = "text",
+            store: Annotated[Optional[Path], typer.Option(help="画像库的文件夹：存下文本，下次只读新来的；写出库里所有用户的画像。")] = None,  # noqa: UP007
+            as_json: Json = False) -> None:
     "每个用户一份画像：兴趣、各方面的评价、提到的品牌、价格敏感度，条条有出处。"
     import pandas as pd
     from ecom_nbdev.core import write_json, write_table
-    profiles, rejected = load_profiles(texts, text, out)
+    added = ""
+    if store:
+        from ecom_nbdev.apps.store import ProfileStore
+        table, rejected = read_input(texts, text, ["user_id", text], out)
+        with ProfileStore(store) as kept:
+            new = kept.add(table.rename(columns={text: "text"}))
+            profiles = kept.profiles()
+        added = f"（新读 {new.new} 行，存过 {new.seen} 行）"
+    else:
+        profiles, rejected = load_profiles(texts, text, out)
     if out.suffix.lower() == ".json":
         write_json(out, [p.to_dict() for p in profiles])
     else:
@@ -172,7 +183,19 @@ def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_i
                                         "sentiment": p.sentiment, "price_sensitivity": p.price_sensitivity, "n_texts": p.n_texts, "summary": p.summary} for p in profiles]))
     if as_json:
         typer.echo(json.dumps([p.to_dict() for p in profiles], ensure_ascii=False))
-    finish(f"{len(profiles)} 个用户的画像，写到 {out}", rejected, out)
+    finish(f"{len(profiles)} 个用户的画像{added}，写到 {out}", rejected, out)
+
+@command(app, "forget")
+def forget(user: Annotated[str, typer.Argument(help="用户编号。")], store: Annotated[Path, typer.Option(help="画像库的文件夹。")]) -> None:
+    "从画像库里抹去一个用户的全部文本、向量与读出的内容，磁盘上不留。"
+    from ecom_nbdev.apps.store import ProfileStore
+    if not (store / "store.duckdb").is_file():
+        raise EcomError(f"{store} 不是画像库：请给 ecom profile --store 用过的文件夹。")
+    with ProfileStore(store) as kept:
+        rows = kept.forget(user)
+    if not rows:
+        raise EcomError(f"画像库 {store} 里没有用户 {user}：请检查编号。")
+    finish(f"用户 {user} 的 {rows} 行已从 {store} 抹去", 0, None)
 
 @command(app, "recommend")
 def recommend(users: Users, products: Annotated[Path, typer.Option("--products", help="商品表（item_id,title,…）。")], out: Out,
@@ -223,6 +246,8 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
     log = out.with_name(f".{out.name}.llm.jsonl") if model else None
     plan = CampaignPlanner(llm=model, log=log).plan(profiles, catalogue, events, brief=brief, today=today)
     plan.to_json(out)
+    for note in plan.notes:
+        typer.echo(note, err=True)
     if log:
         log.unlink(missing_ok=True)
     if as_json:
@@ -239,7 +264,7 @@ def demo(out: Annotated[Path, typer.Option("--out", help="这次运行的文件�
     go(MarketingPipeline(out, llm=llm, on_stage=told), as_json)
 
 @command(app, "run")
-def run(config: Annotated[Path, typer.Option("--config", help="YAML 设定文件（out、users、products、ads、trends、reviews、train、llm、k、ads_k、today）。")],
+def run(config: Annotated[Path, typer.Option("--config", help="YAML 设定文件（out、users、products、ads、trends、reviews、interactions、train、llm、k、ads_k、today）。")],
         only: Annotated[Optional[list[str]], typer.Option("--only", help="只做这个阶段：classify、profile、recommend、ads、campaign、report；可以写几次。")] = None,  # noqa: UP007
         as_json: Json = False) -> None:
     "按设定文件走完各阶段；输入没有变的阶段跳过。"
@@ -264,6 +289,8 @@ def go(pipeline, as_json: bool, only=()) -> None:
         finish(f"阶段 {'、'.join(only)}，结果在 {pipeline.out}", pipeline.rejected, where)
         return
     m = report.metrics
+    for note in m.get("notes", []):
+        typer.echo(note, err=True)
     if as_json:
         typer.echo(json.dumps(m, ensure_ascii=False))
     else:

@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -521,7 +524,9 @@ def pad_ids(rows: Sequence[Sequence[int]], pad: int):
 class LLM:
     "What every language model here can do: chat and generate, whole or streamed, free or bound by a JSON schema."
     name = ""
+    parallel = 1                   # answers that `chat_batch` asks for at a time
     usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens (GGUF: also tokens_per_second of the writing)
+    total: Counter                 # of all whole answers: answers, prompt_tokens, completion_tokens
 
     def chat(self, messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0,
              json_schema: dict | None = None, stream: bool = False) -> str | Iterator[str]:
@@ -535,6 +540,27 @@ class LLM:
         "Answer to one user message; keywords as for `chat`."
         return self.chat([{"role": "user", "content": prompt}], **kw)
 
+    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw) -> list[str | EcomError]:
+        "Answers to several chats in order, `parallel` at a time; with `errors='keep'` the error stands in the place of an answer that failed."
+        def one(messages):
+            try:
+                return self.chat(messages, **kw)
+            except EcomError as e:
+                if errors == "raise":
+                    raise
+                return e
+        with ThreadPoolExecutor(self.parallel) as pool:
+            return list(progress(pool.map(one, chats), "生成", len(chats)))
+
+    def cost(self, prompt_price: float, completion_price: float) -> float:
+        "Yuan for all whole answers so far, by prices in yuan for a million tokens read and written."
+        return (self.total["prompt_tokens"] * prompt_price + self.total["completion_tokens"] * completion_price) / 1e6
+
+    def _count(self, usage: dict) -> None:
+        "Note the `usage` of one answer."
+        self.usage = usage
+        self.total.update({"answers": 1} | {k: usage.get(k) or 0 for k in ("prompt_tokens", "completion_tokens")})
+
     def first_tokens(self, messages: Sequence[dict], top: int = 20) -> dict[str, float]:
         "token -> log probability of the `top` likeliest first tokens of the answer to `messages`; a prefix shared with the last call is not read again."
         return self._first({"messages": list(messages), "max_tokens": 1, "temperature": 0, "seed": 0, "logprobs": True, "top_logprobs": top})
@@ -543,29 +569,44 @@ class LLM:
         "Free what the model holds."
 
 class GGUFModel(LLM):
-    "A GGUF file run by llama.cpp in this process (xllamacpp, `server`), its own log turned off; `n_ctx` tokens of context."
-    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096):
+    "A GGUF file run by llama.cpp in this process (xllamacpp, `server`), its own log turned off; `n_ctx` tokens of context for each of `parallel` answers."
+    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1):
         xllamacpp = require("xllamacpp", "llm")
         params = xllamacpp.CommonParams()
-        params.model.path, params.n_ctx, params.n_parallel, params.verbosity = str(path), n_ctx, 1, -1
+        params.model.path, params.n_ctx, params.n_parallel, params.verbosity = str(path), n_ctx * parallel, parallel, -1
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = n_threads()
-        self.name, self.usage = name or path.stem, {}
+        self.name, self.usage, self.total, self.parallel = name or path.stem, {}, Counter(), parallel
         try:
             self.server = xllamacpp.Server(params)
         except Exception as e:  # noqa: BLE001 - the native library throws bare exceptions
             raise EcomError(f"{path} 不能作为 GGUF 模型载入（{str(e).strip()[:80] or type(e).__name__}），请检查文件是否完整。") from None
 
+    def _answer(self, body: dict) -> dict:
+        "What llama.cpp answers to `body`."
+        try:
+            answer = self.server.handle_chat_completions(body)
+        except ValueError as e:        # a schema that llama.cpp cannot read
+            raise EcomError(f"模型 {self.name} 读不懂请求（{str(e)[:120]}），请检查 json_schema。") from None
+        except RuntimeError as e:      # text that llama.cpp cannot take apart again
+            raise EcomError(f"模型 {self.name} 这次写出的内容不合格式（{str(e)[:120]}），请换一个 seed 再试。") from None
+        return self._checked(answer)
+
+    def _checked(self, answer: dict) -> dict:
+        "`answer` when it is one, else `EcomError`."
+        error = answer.get("error") or {}
+        if error.get("type") == "exceed_context_size_error":
+            raise EcomError(f"给模型 {self.name} 的文字太长：{error['n_prompt_tokens']} 个词片，上限 {error['n_ctx']}；请缩短，或在 load_llm 中加大 n_ctx。")
+        if error or "choices" not in answer:
+            raise EcomError(f"模型 {self.name} 拒绝了请求：{str(error.get('message') or answer)[:160]}")
+        return answer
+
     def _whole(self, body: dict) -> str:
-        answer = self.server.handle_chat_completions(body)
-        if "choices" not in answer:
-            raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
-        self.usage = answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")}
+        answer = self._answer(body)
+        self._count(answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")})
         return answer["choices"][0]["message"]["content"]
 
     def _first(self, body: dict) -> dict[str, float]:
-        answer = self.server.handle_chat_completions(body)
-        if "choices" not in answer:
-            raise EcomError(f"模型 {self.name} 拒绝了请求：{str(answer)[:160]}")
+        answer = self._answer(body)
         return {t["token"]: t["logprob"] for t in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]}
 
     def _stream(self, body: dict) -> Iterator[str]:
@@ -577,11 +618,14 @@ class GGUFModel(LLM):
         def work():
             try:
                 self.server.handle_chat_completions(body | {"stream": True}, take)
+            except (ValueError, RuntimeError) as e:
+                pieces.put({"error": {"message": str(e)}})
             finally:
                 pieces.put(None)
         threading.Thread(target=work, daemon=True).start()
         while (chunk := pieces.get()) is not None:
             for part in chunk if isinstance(chunk, list) else [chunk]:
+                self._checked(part)
                 if text := part.get("choices", [{}])[0].get("delta", {}).get("content"):
                     yield text
 
@@ -597,17 +641,28 @@ def mask_personal(text: str) -> str:
     return _PERSONAL.sub("[已隐去]", text)
 
 class OpenAIModel(LLM):
-    "A model behind an OpenAI-compatible endpoint (`OPENAI_BASE_URL`, `OPENAI_API_KEY`); personal data is masked before it is sent."
-    def __init__(self, name: str, timeout: float = 60, retries: int = 3):
+    """A model behind an OpenAI-compatible endpoint (`OPENAI_BASE_URL`, `OPENAI_API_KEY`; vLLM's server is one); personal data is masked before it is sent.
+
+    `timeout` seconds for one try, `retries` with growing pauses (the endpoint's Retry-After is obeyed), at most `per_minute` requests a minute (None: no limit),
+    `parallel` at a time in `chat_batch`.
+    """
+    def __init__(self, name: str, timeout: float = 60, retries: int = 3, per_minute: float | None = None, parallel: int = 4):
         openai = require("openai", "llm")
         if not os.environ.get("OPENAI_API_KEY"):
             raise EcomError("使用 openai: 模型需要环境变量 OPENAI_API_KEY（兼容服务另设 OPENAI_BASE_URL），现在没有设置。")
-        self.name, self.usage = name, {}
+        if per_minute is not None and not per_minute > 0:
+            raise EcomError(f"per_minute={per_minute} 无效：每分钟的请求数应为正数，或用 None 表示不限。")
+        self.name, self.usage, self.total, self.parallel = name, {}, Counter(), parallel
+        self._pause, self._next, self._lock = 60 / per_minute if per_minute else 0.0, 0.0, threading.Lock()
         self._errors = openai.OpenAIError
         self._client = openai.OpenAI(timeout=timeout, max_retries=retries)
 
     def _create(self, body: dict, **kw):
         body["messages"] = [m | {"content": mask_personal(m["content"])} for m in body["messages"]]
+        with self._lock:
+            start = max(self._next, time.monotonic())
+            self._next = start + self._pause
+        time.sleep(max(0.0, start - time.monotonic()))
         try:
             return self._client.chat.completions.create(model=self.name, **body, **kw)
         except self._errors as e:
@@ -615,7 +670,7 @@ class OpenAIModel(LLM):
 
     def _whole(self, body: dict) -> str:
         answer = self._create(body)
-        self.usage = {"prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens} if answer.usage else {}
+        self._count({"prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens} if answer.usage else {})
         return answer.choices[0].message.content or ""
 
     def _first(self, body: dict) -> dict[str, float]:
@@ -633,18 +688,31 @@ def check_llm(name: str | os.PathLike) -> None:
     "Raise `EcomError` at once when `name` can be no language model or its library is absent; downloads nothing."
     if str(name).startswith("openai:"):
         require("openai", "llm")
+    elif str(name).startswith("hf:"):
+        require("transformers", "llm")
     elif str(name) not in [w.name for w in REGISTRY.values() if w.kind == "llm"] and Path(name).suffix != ".gguf":
         raise EcomError(f"没有名为 {str(name)!r} 的大语言模型：可用 {'、'.join(w.name for w in REGISTRY.values() if w.kind == 'llm')}、"
-                        "一个 .gguf 文件的路径，或 openai:模型名。")
+                        "一个 .gguf 文件的路径、hf:文件夹或 Hub 上的名字、openai:模型名。")
     else:
         require("xllamacpp", "llm")
 
-def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096) -> LLM:
-    "A language model: a name of `REGISTRY`, a `.gguf` path, or `openai:MODEL`; `EcomError` when it cannot be had."
+def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True, **endpoint) -> LLM:
+    """A language model: a name of `REGISTRY` or a `.gguf` path (llama.cpp), `hf:` with a folder, `.gguf` path or Hub id (Transformers), `openai:MODEL` with the keywords of
+    `OpenAIModel`. `n_ctx` tokens of context for each of `parallel` answers at a time; `isolated`: llama.cpp runs in a process of its own, whose crash is one error."""
     check_llm(name)
-    if str(name).startswith("openai:"):
-        return OpenAIModel(str(name).removeprefix("openai:"))
-    return GGUFModel(resolve(name), str(name), n_ctx)
+    kind, _, rest = str(name).partition(":")
+    if kind == "openai":
+        return OpenAIModel(rest, **endpoint)
+    if endpoint:
+        raise EcomError(f"{'、'.join(endpoint)} 只对 openai: 模型有用，{name} 不需要。")
+    if kind == "hf":
+        from ecom_nbdev.llm import TransformersModel
+        return TransformersModel(resolve(rest), str(name), n_ctx)
+    if isolated:
+        from ecom_nbdev.llm import IsolatedModel
+        return IsolatedModel(resolve(name), str(name), n_ctx, parallel)
+    return GGUFModel(resolve(name), str(name), n_ctx, parallel)
+
 
 # %% ../nbs/practice/models.ipynb #5c81db43
 def catalog():

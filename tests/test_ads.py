@@ -50,6 +50,19 @@ def test_budget_zero_is_never_served_and_no_row_is_lost():
     assert len(m.match("猫砂", k=9)) == len(m.match_batch(["猫砂"] * 9, k=3)) == 0 and len(Targeting.of(ADS).allowed(["x"], [])) == 3
 
 
+def test_duplicate_ids_keep_the_first_and_are_told():
+    m = AdMatcher(embedder=Counts(), min_relevance=0).fit(ADS.assign(ad_id=["a", "b", "a"], budget=[5, "", -1]))
+    assert m.ads["text"].tolist() == ["猫砂结团快", "幼猫粮泡软"] and m.budgets.tolist() == [5, np.inf], "the wrong budget belongs to a row that is not used"
+    assert len(m.notes) == 1 and "1 行的 ad_id 与前面重复" in m.notes[0] and "第 3 行" in m.notes[0]
+    assert m.match_batch(["降噪耳机"], k=9)["ad_id"].tolist().count("a") == 1
+
+
+def test_bid_zero_is_worth_nothing_and_comes_last():
+    m = matcher(bid=[0, 1, 1])
+    found = m.match("猫砂", k=9)
+    assert found["ad_id"].tolist()[-1] == "a" and found["score"].tolist()[-1] == 0 and (found["score"][:-1] > 0).all()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_auction_properties(seed):
     g = np.random.default_rng(seed)

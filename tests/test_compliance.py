@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ecom_nbdev.compliance import COLUMNS, SEVERITIES, check, clean, is_clean, load_terms
+from ecom_nbdev.compliance import COLUMNS, READER_PARTS, READER_THRESHOLD, SEVERITIES, check, clean, is_clean, load_terms, suspicion
 from ecom_nbdev.core import EcomError, asset
 
 
@@ -56,6 +56,51 @@ def test_evasions(text):
     assert [v.term for v in found] == [text]
 
 
+@pytest.mark.parametrize("text, term, article", [
+    ("全场zui便宜", "zui便宜", "第九条"), ("全场【zui】便宜", "zui】便宜", "第九条"), ("这款国jia级面霜", "国jia级", "第九条"), ("题库bao过", "bao过", "第二十四条"),
+    ("袜子氵台疗脚臭", "氵台疗脚臭", "第十七条"), ("全国弟一品牌", "全国弟一", "第九条"), ("口感嘴佳", "嘴佳", "第九条"), ("独1无2的包", "独1无2", "第九条"),
+    ("这款治療濕疹", "治療濕疹", "第十七条"), ("送香菸一盒", "香菸", "第二十二条"), ("加V❤领券", "加V", "站外"), ("五⭐星好❤评返❤现", "五⭐星好❤评返❤现", "第九条（五）"),
+    ("电话138 1234 5678", "138 1234 5678", "站外"), ("99%的用户都说好", "99%的用户", "第十一条"), ("独家专利配方", "独家专利", "第十二条"), ("奶粉媲美母乳", "媲美母乳", "第二十条"),
+    ("玉米亩产三千斤", "亩产三千", "第二十七条"), ("房价坐等升值", "坐等升值", "第二十五条")])
+def test_disguises_and_articles(text, term, article):
+    found = [v for v in check(text) if v.severity != "low"]
+    assert any(v.term == term and article in v.rule and text[v.start:v.end] == term for v in found), found
+
+
+@pytest.mark.parametrize("text", [
+    "嘴唇干", "嘴好甜", "弟弟一岁", "di一步擦干", "ZUI 13 系统", "小米AI音箱", "didi打车", "加厚V领", "酒红色，微喇裙", "QQ弹弹的芋圆", "放进微波炉", "支持微信支付", "本店不做好评返现",
+    "抗菌率99%，检测报告编号WT26", "实用新型专利，专利号ZL202120123456.7", "祛斑精华，国妆特字20235678", "有助于增强免疫力，国食健注G2023", "糖尿病患者请先咨询医生",
+    "国家级非物质文化遗产代表性项目", "口红NO.1号色", "母乳是婴儿最佳的食物", "本店没有所谓特供产品", "大促最后一天，今晚十二点结束", "雪茄裤", "高仿真花", "A货翡翠，附证书", "转运珠款金饰"])
+def test_lawful_lookalikes(text):
+    assert is_clean(text), check(text)
+
+
+@pytest.mark.parametrize("text, new", [
+    ("No壹女鞋品牌，走一天不累脚", "受欢迎的女鞋品牌，走一天不累脚"), ("【zui】便宜的四件套", "实惠的四件套"), ("最高级的丝绒", "讲究的丝绒"), ("无毒无害，绝对安全的蜡笔", "蜡笔"),
+    ("这款茶可以降血压，适合家里老人。杯子是陶瓷的。", "杯子是陶瓷的。"), ("每天一勺，血糖稳稳的。", ""), ("雪茄特惠，买二送一。另售火柴盒。", "另售火柴盒。"), ("国家级大师手作", "大师手作"),
+    ("永不褪色的T恤", "不易褪色的T恤")])
+def test_clean_reads_well(text, new):
+    assert clean(text) == new
+
+
+def test_suspicion():
+    bad, good = suspicion(["足贴贴七天，寒腿说拜拜", "筒宽三十厘米，洗前请翻面"])
+    assert 0 <= good < READER_THRESHOLD and good < bad <= 1 and suspicion([]) == []
+    with pytest.raises(EcomError, match="必须是字符串"):
+        suspicion([None])
+
+
+def test_evaluation_set():
+    with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    parts = {r["part"] for r in rows}
+    assert len(rows) == len({r["text"] for r in rows}) >= 1000 and parts - set(READER_PARTS) == {"H-test", "L"}
+    for part in sorted(parts):
+        own = [(r["label"] == "1", not is_clean(r["text"])) for r in rows if r["part"] == part]
+        assert sum(a and b for a, b in own) / sum(b for _, b in own) >= 0.93, part
+        assert sum(a and b for a, b in own) / sum(a for a, _ in own) >= (0.35 if part == "L" else 0.9), part
+
+
 @pytest.mark.parametrize("text", [
     "最近", "最后发货时间", "最后一步", "最终价", "最多可放六本", "最少两人", "最长边二十厘米", "最好在阴凉处保存", "最好提前预约", "第一次", "第一时间", "第一步",
     "第一章", "第一季", "周一第一天", "第一人称", "第1代", "首次", "首单", "首页", "首饰", "首发", "唯一编码", "唯一识别码", "绝对值", "100%棉", "100% 纯棉", "聚酯纤维100%",
@@ -69,7 +114,7 @@ def test_exceptions(text):
 @pytest.mark.parametrize("text", [
     "最好吃", "最好的选择", "第一品牌", "销量第一", "首选", "唯一选择", "绝对有效", "100%有效", "百分百正品", "极品", "顶级", "国家级", "冠军品质", "永久有效", "万能", "国宴",
     "特供", "稳赚不赔", "签约保过", "仅此一次", "错过不再", "马上涨价", "假一赔万", "无效退款", "零风险", "永不磨损", "招财", "转运", "辟邪", "吊打同行", "增强免疫力", "药到病除",
-    "消炎", "祛斑", "瘦身", "抗癌", "排毒", "无副作用", "让妈妈给你买", "最后一天", "最顶级", "史无前例", "全网最低", "销量冠军", "不得不说能治愈失眠"])
+    "消炎", "祛斑", "瘦身", "抗癌", "排毒", "无副作用", "让妈妈给你买", "最顶级", "史无前例", "全网最低", "销量冠军", "不得不说能治愈失眠"])
 def test_violations(text):
     assert not is_clean(text) and not is_clean(f"我家的{text}，快来看。")
 
@@ -119,9 +164,9 @@ def test_category():
 def test_shipped_table():
     with asset("ad_law_terms.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
-    assert tuple(rows[0]) == COLUMNS and len(rows) >= 320 and len({r["term"] for r in rows}) == len(rows)
+    assert tuple(rows[0]) == COLUMNS and len(rows) >= 1400 and len({r["term"] for r in rows}) == len(rows)
     for r in rows:
-        assert r["rule"].startswith("广告法第") and r["category"] and r["severity"] in SEVERITIES
+        assert r["rule"].startswith(("广告法第", "平台规则（")) and r["category"] and r["severity"] in SEVERITIES
         new = re.sub(r"\\\d", "", r["suggestion"][3:]) if r["suggestion"].startswith("改为：") else ""
         assert is_clean(new), f"{r['term']} 的建议本身违规：{new}"
 

@@ -108,6 +108,43 @@ def test_other_input_starts_anew(tmp_path):
     assert seen == ["profile", "recommend", "ads", "campaign", "report"] and len(Report.load(tmp_path).profiles[0]["user_id"]) > 2
 
 
+def test_interactions_reach_the_recommender(tmp_path):
+    "What a user bought is not offered again, what others bought with it comes first; the stage is kept while the content is the same; bad rows are told."
+    (tmp_path / "orders.csv").write_text("user_id,item_id,time\nu2,P2,2026-11-01\nx,P2,2026-11-01\nx,P3,2026-11-02\ny,P2,2026-11-01\ny,P3,昨天\n,P1,2026-11-03\nz,,2026-11-03\n", encoding="utf-8")
+    seen: list[str] = []
+    def run(orders):
+        seen.clear()
+        MarketingPipeline(tmp_path / "out", on_stage=lambda s, x: seen.append(s)).run(**tables(), interactions=orders, train=False)
+        return pd.read_csv(tmp_path / "out" / "recommendations.csv").query("user_id == 'u2'")["item_id"].tolist()
+    assert run(None)[0] == "P2" and run(tmp_path / "orders.csv") == ["P3", "P1"] and seen == ["recommend", "report"]
+    assert pd.read_csv(tmp_path / "out" / "interactions.rejects.csv")["row"].tolist() == [7, 8]
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["rejected"] == 2
+    assert run(pd.read_csv(tmp_path / "orders.csv", dtype=str).dropna(subset=["user_id", "item_id"])) == ["P3", "P1"] and seen == ["report"], "the same content, as a table"
+    with pytest.raises(EcomError, match="没有一个 item_id 在商品表里"):
+        run(pd.DataFrame({"user_id": ["u2"], "item_id": ["另一种编号"]}))
+    with pytest.raises(EcomError, match="interactions 表 缺少列 item_id"):
+        run(pd.DataFrame({"user_id": ["u2"]}))
+    (tmp_path / "bad.csv").write_text("user_id,item_id\n,P1\n", encoding="utf-8")
+    with pytest.raises(EcomError, match="没有可用的行"):
+        run(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(("ads", "words"), [({"bid": [1, -2]}, "广告 A2 的 bid 是负数"), ({"bid": ["x", 1]}, "广告 A1 的 bid 不是数"), ({"budget": [-1, 1]}, "广告 A1 的 budget 是负数")])
+def test_money_that_is_none_stops_the_ads(tmp_path, ads, words):
+    t = tables()
+    t["ads"] = t["ads"].assign(text=["结团快的豆腐砂", "耳机很轻"], **ads)
+    with pytest.raises(EcomError, match=words):
+        MarketingPipeline(tmp_path).run(**t, train=False, only=["profile", "ads"])
+
+
+def test_budget_zero_and_ids_that_come_twice(tmp_path):
+    t = tables()
+    t["ads"] = pd.DataFrame({"ad_id": ["A1", "A2", "A1"], "text": ["结团快的豆腐砂", "耳机很轻", "另一条"], "category": ["宠物用品", "手机数码", "手机数码"], "bid": 1, "budget": [5, 0, 5]})
+    run = MarketingPipeline(tmp_path).run(**t, train=False)
+    assert {r["ad_id"] for r in run.ads} == {"A1"}, "a budget of 0 is never spent"
+    assert [(a["ad_id"], a["text"], a["budget"]) for a in run.spending()] == [("A1", "结团快的豆腐砂", 5.0)], "the first of two rows with one id counts"
+
+
 def test_folder_that_is_no_run(tmp_path):
     with pytest.raises(EcomError, match="metrics.json"):
         Report.load(tmp_path)

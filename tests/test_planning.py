@@ -56,6 +56,8 @@ def test_budget_extremes():
     for total in (float("nan"), float("inf"), -1):
         with pytest.raises(EcomError, match="总预算"):
             allocate_budget(flat, total)
+    nothing = allocate_budget(flat, 0)
+    assert nothing["spend"].tolist() == [0, 0] and nothing["sales"].sum() == 0, "a budget of 0 buys nothing"
     with pytest.raises(EcomError, match="重名"):
         allocate_budget([flat[0], flat[0]], 5)
     with pytest.raises(EcomError, match="缺少列 sales"):

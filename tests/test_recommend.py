@@ -1,12 +1,15 @@
 """Recommendation with awkward tables and histories: a clear message or a stated result."""
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ecom_nbdev.apps.behaviour import CoOccurrence, histories_of
-from ecom_nbdev.apps.recommend import Recommender
+from ecom_nbdev.apps.profile import Evidence, Interest, UserProfile
+from ecom_nbdev.apps.recommend import Cells, Recommender
 from ecom_nbdev.core import EcomError
 
 SHOP = pd.DataFrame([("P1", "豆腐猫砂 无香 6L", "宠物用品", 29.9), ("P2", "<script>alert(1)</script> 猫粮", "宠物用品", None), ("P3", "降噪耳机", "手机数码", 399.0),
@@ -57,6 +60,106 @@ def test_duplicate_products_and_unknown_items_of_the_log():
 def test_many_equal_texts_give_equal_lists(rec):
     found = rec.recommend_batch(["降噪耳机"] * 10_000, k=2)
     assert len(found) == 20_000 and found.groupby("rank")["item_id"].nunique().tolist() == [1, 1] and found["user_id"].nunique() == 10_000
+
+
+def test_unknown_category_of_a_profile_and_no_price_at_all(rec):
+    who = UserProfile("n", 1, [Interest("没有这一类", 1.0, [Evidence(0, "降噪的耳机", "search")])], price_sensitivity=1.0)
+    assert rec.recommend(who, k=1)["item_id"].tolist() == ["P3"], "类目对不上，文字仍然算"
+    bare = Recommender(embedder=rec.embedder).fit(SHOP[["item_id", "title"]])
+    assert bare.recommend(who, k=1)["item_id"].tolist() == ["P3"] and bare.recommend("耳机", max_price=10**9).empty, "没有一件知道价格"
+
+
+def test_html_stays_text_in_reasons(rec):
+    found = rec.recommend("<b>猫粮</b>", k=1)
+    assert found["reason"][0].startswith("与“<b>猫粮</b>”相近"), "理由是文字，转义是显示它的页面的事"
+
+
+USERS = [UserProfile("u1", 2, [Interest("手机数码", 0.7, [Evidence(0, "降噪耳机", "search")]), Interest("宠物用品", 0.3, [Evidence(1, "猫砂无香的好", "review")])], dislikes=[Interest("声音大", 0.5)]),
+         UserProfile("a", 0), UserProfile("c", 0), "四件套", "", "四件套", "豆腐猫砂 无香 6L", UserProfile("nobody", 0)]
+
+
+@pytest.mark.parametrize("filters", [{}, {"max_price": 300}, {"category": "宠物用品"}, {"history": ["P1"]}, {"repeat": True}, {"history": []}])
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+def test_batch_and_single_give_the_same_lists(rec, filters, chunk):
+    found = rec.recommend_batch(USERS, k=3, chunk=chunk, **filters)
+    singles = [rec.recommend(w, k=3, **filters).assign(user_id=str(getattr(w, "user_id", n))) for n, w in enumerate(USERS)]
+    alone = pd.concat([one for one in singles if len(one)], ignore_index=True)
+    pd.testing.assert_frame_equal(found[["item_id", "score", "reason", "user_id"]], alone, atol=2e-4, check_dtype=False)
+    assert found.groupby("user_id")["rank"].agg(list).map(lambda r: r == list(range(1, len(r) + 1))).all()
+
+
+def test_same_lists_with_cells_and_a_filter():
+    rng = np.random.default_rng(0)
+
+    class Fake:
+        def encode(self, texts, kind="query"):
+            V = np.stack([np.random.default_rng(zlib.crc32(t.encode())).normal(size=8) for t in texts])
+            return (V / np.linalg.norm(V, axis=1, keepdims=True)).astype(np.float32)
+    shop = pd.DataFrame({"item_id": range(3000), "title": [f"货 {i}号 词{i % 37}" for i in range(3000)], "price": rng.random(3000)})
+    rec = Recommender(embedder=Fake(), candidates=20).fit(shop)
+    rec.cells = Cells(rec.vectors, least=500)
+    words = [f"词{i} 货" for i in range(50)]
+    assert len(rec.cells.centres) == 54
+    for filters in ({}, {"max_price": 0.5}, {"max_price": 0.01}):
+        found = rec.recommend_batch(words, chunk=20, **filters)
+        assert found["item_id"].tolist() == [i for w in words for i in rec.recommend(w, **filters)["item_id"]] and len(found) == 500
+        assert (shop["price"][found["item_id"]] <= filters.get("max_price", 1)).all()
+
+
+@pytest.mark.parametrize("name", ["名单.parquet", "名单.csv"])
+def test_a_killed_batch_goes_on_where_it_was(rec, tmp_path, monkeypatch, name):
+    whole, done, real = rec.recommend_batch(USERS, k=2), [], Recommender._lists
+
+    def counted(self, whos, k, **filters):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(len(whos))
+        return real(self, whos, k, **filters)
+    monkeypatch.setattr(Recommender, "_lists", counted)
+    with pytest.raises(KeyboardInterrupt):
+        rec.recommend_batch(USERS, k=2, chunk=2, out=tmp_path / name)
+    parts = tmp_path / f".{name}.parts"
+    assert not (tmp_path / name).exists() and len(list(parts.glob("*.parquet"))) == 2
+    (parts / ".000002.half.parquet").write_bytes(b"PAR1")              # what a kill in the middle of writing leaves
+    monkeypatch.setattr(Recommender, "_lists", lambda self, whos, k, **f: done.append(len(whos)) or real(self, whos, k, **f))
+    again = Recommender(embedder=rec.embedder).fit(SHOP, LOG)           # a new process has a new recommender
+    assert again.recommend_batch(USERS, k=2, chunk=2, out=tmp_path / name) == tmp_path / name
+    assert done == [2] * 4, "前两块没有再做"
+    found = pd.read_parquet(tmp_path / name) if name.endswith("parquet") else pd.read_csv(tmp_path / name, dtype={"user_id": str})
+    pd.testing.assert_frame_equal(found, whole, atol=2e-4, check_dtype=False)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("change", ["k", "filter", "users", "catalogue", "log", "settings"])
+def test_old_chunks_are_not_used_for_another_question(rec, change):
+    other = Recommender(embedder=rec.embedder, **({"balance": 0.5} if change == "settings" else {}))
+    other.fit(SHOP.assign(price=1.0) if change == "catalogue" else SHOP, LOG[:3] if change == "log" else LOG)
+    asked = {"k": (["猫粮"], 3, {}), "filter": (["猫粮"], 2, {"max_price": 9}), "users": (["狗粮"], 2, {})}.get(change, (["猫粮"], 2, {}))
+    same = Recommender(embedder=rec.embedder).fit(SHOP, LOG)
+    assert rec._mark(["猫粮"], 2, {}) == same._mark(["猫粮"], 2, {}) != other._mark(*asked)
+
+
+def test_batch_file_of_nobody_and_of_the_wrong_kind(rec, tmp_path):
+    empty = pd.read_parquet(rec.recommend_batch([], out=tmp_path / "a.parquet"))
+    assert empty.columns.tolist() == ["user_id", "rank", "item_id", "score", "reason"] and empty.empty
+    with pytest.raises(EcomError, match=r"应以 .parquet 或 .csv 结尾，得到 a.xlsx"):
+        rec.recommend_batch(["猫粮"], out=tmp_path / "a.xlsx")
+
+
+def test_rerank_orders_the_first_fifty_only():
+    shop = pd.DataFrame({"item_id": range(80), "title": [f"耳机 {'好' * (i % 7)} {i}" for i in range(80)]})
+    rec, seen = Recommender().fit(shop), []
+
+    def longest(user, texts):
+        seen.append((user, texts))
+        return [len(t) for t in texts]
+    found = rec.recommend("耳机", k=10, rerank=longest)
+    assert seen[0][0] == "耳机" and len(seen[0][1]) == 50
+    lengths = [len(shop["title"][i]) for i in found["item_id"]]
+    assert lengths == sorted(map(len, seen[0][1]), reverse=True)[:10] == found["score"].tolist()
+    assert rec.recommend_batch(["耳机"], k=10, rerank=longest)["item_id"].tolist() == found["item_id"].tolist()
+    with pytest.raises(EcomError, match="50 个有限的数"):
+        rec.recommend("耳机", rerank=lambda user, texts: [float("nan")] * len(texts))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +25,8 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed: pip ins
 pytest.importorskip("uvicorn", reason="the extra serve is not installed: pip install -e '.[serve]'")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+get = functools.partial(httpx.get, timeout=60)
+post = functools.partial(httpx.post, timeout=60)
 KEY = "test-key-0123456789"
 TEXTS = ["<script>document.title='hacked'</script>猫砂结团很快，就是粉尘有点大", "=HYPERLINK(\"http://x\",\"猫砂\")", "\"><img src=x onerror=alert(1)>", "{{ 7*7 }} 猫砂", "猫\u0000砂\u202e", "找我 13800138000"]
 
@@ -69,7 +73,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def local(shop: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory):
     """A server without a key, for this machine only."""
-    server = Server(tmp_path_factory.mktemp("local"), *shop, "--rate", "600")
+    server = Server(tmp_path_factory.mktemp("local"), *shop, "--rate", "6000")
     yield server
     assert server.stop() == 0
 
@@ -94,53 +98,143 @@ def error(r) -> str:
 
 
 def test_answers(local: Server):
-    found = httpx.post(f"{local.url}recommend", json=rows("给猫买猫砂") | {"k": 2}).json()["items"]
+    found = post(f"{local.url}recommend", json=rows("给猫买猫砂") | {"k": 2}).json()["items"]
     assert [i["rank"] for i in found] == [1, 2] and found[0]["item_id"] == "P1" and found[0]["title"] == "豆腐猫砂 <i>6L</i>" and found[0]["price"] == 29.9
-    assert [a["ad_id"] for a in httpx.post(f"{local.url}ads", json=rows("给猫买猫砂")).json()["ads"]] == ["A1"], "A2 breaks the law"
-    r = httpx.post(f"{local.url}campaign", json=rows("降噪耳机") | {"today": "2026-11-24"}, timeout=60)
+    assert [a["ad_id"] for a in post(f"{local.url}ads", json=rows("给猫买猫砂")).json()["ads"]] == ["A1"], "A2 breaks the law"
+    r = post(f"{local.url}campaign", json=rows("降噪耳机") | {"today": "2026-11-24"}, timeout=60)
     assert r.status_code == 200, (r.text, local.log.read_text(encoding="utf-8"))
     assert r.json()["segments"][0]["product_ids"] == ["P2"] and r.json()["segments"][0]["ready"]
-    assert httpx.get(f"{local.url}health").json() == {"status": "ok", "products": 3, "ads": 1, "llm": "none"}
+    assert get(f"{local.url}health").json() == {"status": "ok", "products": 3, "ads": 1, "llm": "none"}
 
 
 def test_hostile_texts_are_data_and_are_not_logged(local: Server):
-    r = httpx.post(f"{local.url}profile", json=rows(*TEXTS))
+    r = post(f"{local.url}profile", json=rows(*TEXTS))
     assert r.status_code == 200 and r.headers["content-type"] == "application/json" and "13800138000" not in r.text
-    lone = httpx.post(f"{local.url}profile", content=b'{"rows": [{"text": "\\ud800 \xe7\x8c\xab"}]}', headers={"Content-Type": "application/json"})
+    lone = post(f"{local.url}profile", content=b'{"rows": [{"text": "\\ud800 \xe7\x8c\xab"}]}', headers={"Content-Type": "application/json"})
     assert lone.status_code in (400, 422) and error(lone)
-    assert httpx.post(f"{local.url}profile", json=rows("猫" * 10_000)).status_code == 200
-    assert httpx.post(f"{local.url}profile", json=rows("猫" * 10_001)).status_code == 422
+    assert post(f"{local.url}profile", json=rows("猫" * 10_000)).status_code == 200
+    assert post(f"{local.url}profile", json=rows("猫" * 10_001)).status_code == 422
     log = local.log.read_text(encoding="utf-8")
     assert "猫砂" not in log and "13800138000" not in log and "Traceback" not in log
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 200_000, b"", b'{"rows": "x"}', b"null", b'{"rows": [{"text": NaN}]}', b'{"rows":[{"text":"x"}],"k":' + b"9" * 6000 + b"}"])
 def test_broken_bodies_are_one_sentence(local: Server, body: bytes):
-    r = httpx.post(f"{local.url}recommend", content=body, headers={"Content-Type": "application/json"})
+    r = post(f"{local.url}recommend", content=body, headers={"Content-Type": "application/json"})
     assert r.status_code in (400, 422) and error(r)
 
 
+@pytest.mark.parametrize(("path", "more", "words"), [
+    ("recommend", '"k": 101', "k 应不大于 100"), ("recommend", '"k": 1e400', "k 应是"), ("recommend", '"k": 10000000000000000000000', "k 应"), ("recommend", '"k": "3"', None), ("recommend", '"k": -1', "k 应不小于 1"),
+    ("recommend", '"k": NaN', "k 应是"), ("recommend", '"min_price": NaN', "min_price 应"), ("recommend", '"max_price": Infinity', "max_price 应"), ("recommend", '"min_price": -1', "min_price 应不小于 0"),
+    ("recommend", '"category": 3', "category 应是字符串"), ("recommend", '"category": ["宠物用品"]', "category 应是字符串"), ("recommend", '"category": "没有这一类"', "没有类目 没有这一类"),
+    ("recommend", '"category": "x\' OR 1=1 --"', "没有类目"), ("ads", '"k": 21', "k 应不大于 20"), ("ads", '"category": "宠物用品"', "category 是不认识的字段"), ("ads", '"rows": []', "rows 至少要有 1 项"),
+    ("campaign", '"today": "2026-02-30"', "today 应是日期"), ("campaign", '"today": NaN', "today 应是日期"), ("campaign", '"brief": {}', "brief 应是字符串"), ("campaign", '"n_segments": 3', "n_segments 是不认识的字段"),
+    ("profile", '"rows": {"0": {"text": "x"}}', "rows 应是列表"), ("profile", '"rows": [["x"]]', "rows[0] 应是对象"), ("profile", '"rows": ' + '[{"text": ' + "[" * 50 + "]" * 50 + "}]", "rows[0].text 应是字符串"),
+    ("profile", '"rows": [' + ",".join(['{"text":"x"}'] * 1001) + "]", "rows 最多 1000 项")])
+def test_wrong_values_are_one_chinese_sentence(local: Server, path: str, more: str, words: str | None):
+    """Wrong types, numbers that are none, huge k, unknown categories and fields: 422 that names the field; `words` None: taken as it is meant."""
+    body = '{"rows": [{"text": "给猫买猫砂"}], ' * ('"rows"' not in more) + "{" * ('"rows"' in more) + more + "}"
+    r = post(local.url + path, content=body.encode(), headers={"Content-Type": "application/json"})
+    if words is None:
+        assert r.status_code == 200 and len(r.json()["items"]) == 3
+        return
+    assert r.status_code in (400, 422) and (words in error(r) or "合法的 JSON" in error(r)), r.text
+    assert error(r).count("。") == 1 and get(f"{local.url}health").status_code == 200
+
+
+def test_deep_json_is_refused(local: Server):
+    for deep in (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, b'{"rows":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"rows": [{"text": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}]}"):
+        r = post(f"{local.url}profile", content=deep, headers={"Content-Type": "application/json"})
+        assert r.status_code in (400, 422) and error(r)
+
+
+def heard(s: socket.socket) -> str:
+    """What comes over a bare connection until the server closes it."""
+    said = b""
+    while more := s.recv(65_536):
+        said += more
+    s.close()
+    return said.decode()
+
+
+def test_what_is_no_http_is_one_sentence(local: Server):
+    port = httpx.URL(local.url).port
+    for said in (b"\x16\x03\x01 tls\r\n\r\n", b"HELO shop\r\n\r\n", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n"):
+        s = socket.create_connection(("127.0.0.1", port), timeout=60)
+        s.sendall(said)
+        answer = heard(s)
+        assert answer.startswith("HTTP/1.1 400") and "不是合法的 HTTP" in json.loads(answer.split("\r\n\r\n")[1])["error"]
+    assert get(f"{local.url}health").status_code == 200
+
+
+def test_slow_clients_are_dropped_and_hold_up_nobody(local: Server):
+    """Fifty requests whose heads or bodies never end (slowloris): others are answered meanwhile, each of them hears 408 in one sentence."""
+    port = httpx.URL(local.url).port
+    head = f"POST /profile HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n".encode()
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(50)]
+    for n, s in enumerate(slow):
+        s.sendall(head + (b"" if n % 2 else b'Content-Length: 1000\r\n\r\n{"rows"'))
+    assert post(f"{local.url}ads", json=rows("给猫买猫砂"), timeout=60).status_code == 200
+    for s in slow:
+        answer = heard(s)
+        assert answer.startswith("HTTP/1.1 408") and "没有送完" in answer and answer.count("error") == 1
+
+
+def test_more_connections_than_allowed_hear_so(local: Server):
+    port = httpx.URL(local.url).port
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(200)]
+    time.sleep(0.5)
+    r = get(f"{local.url}health")
+    assert r.status_code == 503 and "连接太多" in error(r) and r.headers["retry-after"] == "2"
+    for s in idle:
+        s.close()
+    end = time.monotonic() + 30
+    while get(f"{local.url}health").status_code != 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_burst_is_answered_or_refused_and_never_lost(local: Server):
+    """Sixty requests at once: the queue takes 16, the others hear 503 at once; whoever leaves makes room."""
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda n: post(f"{local.url}profile", json=rows(f"猫砂结团快，第 {n} 次买"), timeout=120), range(60)))
+    codes = {r.status_code for r in answers}
+    assert codes <= {200, 503} and 200 in codes, codes
+    assert all("排队的请求太多" in error(r) and r.headers["retry-after"] == "2" for r in answers if r.status_code == 503)
+    assert post(f"{local.url}profile", json=rows("猫砂"), timeout=60).status_code == 200
+
+
+def test_a_client_that_leaves_frees_its_place(local: Server):
+    """A thousand long texts of a client that goes away do not keep the next one waiting until they are all read."""
+    big = {"rows": [{"user_id": f"u{n}", "text": f"第 {n} 次买猫砂，" + "粉尘大，结团快，" * 30} for n in range(1000)]}
+    with pytest.raises(httpx.ReadTimeout):
+        post(f"{local.url}recommend", json=big, timeout=httpx.Timeout(60, read=2))
+    r = post(f"{local.url}ads", json=rows("给猫买猫砂"), timeout=200)          # the thousand take longer
+    assert r.status_code == 200 and r.json()["ads"][0]["ad_id"] == "A1"
+
+
 def test_a_megabyte_is_refused(local: Server):
-    r = httpx.post(f"{local.url}profile", json=rows("猫" * 400_000))
+    r = post(f"{local.url}profile", json=rows("猫" * 400_000))
     assert r.status_code == 413 and "1,000,000 字节" in error(r)
-    chunked = httpx.post(f"{local.url}profile", content=itertools.repeat(b"x" * 1000, 2000), headers={"Content-Type": "application/json"})
-    assert chunked.status_code == 413 and httpx.get(f"{local.url}health").status_code == 200
+    chunked = post(f"{local.url}profile", content=itertools.repeat(b"x" * 1000, 2000), headers={"Content-Type": "application/json"})
+    assert chunked.status_code == 413 and get(f"{local.url}health").status_code == 200
 
 
 def test_other_names_of_this_machine_are_refused(local: Server):
     for path in ("", "health", "docs"):
         assert httpx.get(local.url + path, headers={"Host": "evil.example"}).status_code == 400
-    assert httpx.post(f"{local.url}profile", json=rows("x"), headers={"Host": "127.0.0.1.evil.example"}).status_code == 400
+    assert post(f"{local.url}profile", json=rows("x"), headers={"Host": "127.0.0.1.evil.example"}).status_code == 400
 
 
 def test_key_and_rate(keyed: Server):
     assert httpx.get(keyed.url).status_code == httpx.get(f"{keyed.url}docs").status_code == 200
-    assert "密钥" in error(r := httpx.post(f"{keyed.url}profile", json=rows("猫砂"))) and r.status_code == 401
-    assert httpx.post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY[:-1]}).status_code == 401
-    assert httpx.post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY, "Host": "shop.example"}).status_code == 200
-    codes = [httpx.post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-Forwarded-For": f"10.0.0.{i}"}).status_code for i in range(8)]
+    assert "密钥" in error(r := post(f"{keyed.url}profile", json=rows("猫砂"))) and r.status_code == 401
+    assert post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY[:-1]}).status_code == 401
+    assert post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY, "Host": "shop.example"}).status_code == 200
+    codes = [post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-Forwarded-For": f"10.0.0.{i}"}).status_code for i in range(8)]
     assert codes[:4] == [401] * 4 and codes[-1] == 429, "guessing counts, and another name in a header does not help"
-    r = httpx.post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY})
+    r = post(f"{keyed.url}profile", json=rows("猫砂"), headers={"X-API-Key": KEY})
     assert r.status_code == 429 and int(r.headers["retry-after"]) > 0 and "太频繁" in error(r)
     assert httpx.get(f"{keyed.url}health").status_code == 200
 

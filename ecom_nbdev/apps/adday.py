@@ -94,8 +94,9 @@ class FTRL:
 
     def predict(self, idx: np.ndarray, values=1.0, offset=0.0) -> np.ndarray:
         "Click probability (n,) of rows idx (n, f)."
+        from scipy.special import expit
         w = self.weights()[idx] if idx.size > self.z.size else self.weights(idx)
-        return 1 / (1 + np.exp(-((w * values).sum(-1) + offset)))
+        return expit((w * values).sum(-1) + offset)
 
     def update(self, idx: np.ndarray, y: np.ndarray, values=1.0, offset=0.0) -> np.ndarray:
         "One step on a batch; returns the predictions (n,) made before it."
@@ -152,9 +153,10 @@ class Market:
 
     def ctr(self, rows, seen: np.ndarray | int = 0) -> np.ndarray:
         "True click probability (rows, ads) of the arrivals `rows` whose users have seen the ads `seen` (rows, ads) times today."
+        from scipy.special import expit
         evening = 0.4 * (self.minute[rows] >= 18 * 60)
         z = -4.6 + 3.0 * self.likeness[self.user[rows]] + self.quality + (self.activity[self.user[rows]] + evening)[:, None] - 0.5 * np.minimum(seen, 4)
-        return 1 / (1 + np.exp(-z))
+        return expit(z)
 
 def make_market(seed: int = 0, day: int = 0, users: int = 6000, ads: int = 40, categories: int = 8, arrivals: int = 30_000, supply: float = 0.5) -> Market:
     """Users, ads and one day's arrivals; the same `seed` with another `day` keeps users and ads.
@@ -162,6 +164,7 @@ def make_market(seed: int = 0, day: int = 0, users: int = 6000, ads: int = 40, c
     supply: budgets together, as a share of what showing every arrival the ad with the highest ctr x bid would cost."""
     if min(users, ads, categories, arrivals) < 1 or supply <= 0:
         raise EcomError("users、ads、categories、arrivals 应为正整数，supply 应为正数。")
+    from scipy.special import expit
     g = np.random.default_rng([seed, 0])
     interests = g.dirichlet(np.full(categories, 0.35), users)
     category = g.integers(0, categories, ads)
@@ -173,7 +176,7 @@ def make_market(seed: int = 0, day: int = 0, users: int = 6000, ads: int = 40, c
     market.user, market.luck = d.integers(0, users, arrivals), d.uniform(size=arrivals)
     market.minute = np.sort(d.choice(MINUTES, arrivals, p=traffic_curve()))
     sample = np.random.default_rng([seed, 2]).integers(0, users, 2000)
-    typical = 1 / (1 + np.exp(-(-4.4 + 3.0 * likeness[sample] + market.quality))) * market.bid
+    typical = expit(-4.4 + 3.0 * likeness[sample] + market.quality) * market.bid
     market.budget = np.round(supply * share * typical.max(1).mean() * arrivals, 2)
     return market
 

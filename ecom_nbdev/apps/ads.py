@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['FEATURES', 'ClickModel', 'ad_text', 'interests_of', 'want_of', 'words_of', 'Targeting', 'said_by', 'AdMatcher']
+__all__ = ['FEATURES', 'ClickModel', 'ad_text', 'interests_of', 'want_of', 'cell_words', 'Targeting', 'said_by', 'AdMatcher']
 
 # %% ../../nbs/apps/ads.ipynb #e19ba658
 FEATURES = ("likeness", "category", "position")
@@ -37,8 +37,9 @@ class ClickModel:
 
     def ctr(self, likeness, category, position) -> np.ndarray:
         "Click probability for arrays (or numbers) of features of one shape."
+        from scipy.special import expit
         z = self.intercept + self.likeness * np.asarray(likeness, float) + self.category * np.asarray(category, float) + self.position * np.asarray(position, float)
-        return 1 / (1 + np.exp(-z))
+        return expit(z)
 
     @classmethod
     def fit(cls, X: np.ndarray, clicks: Sequence[int], C: float = 10.0) -> ClickModel:
@@ -82,7 +83,7 @@ def want_of(who) -> Want:
     return want
 
 # %% ../../nbs/apps/ads.ipynb #f6d7a760
-def words_of(cell) -> list[str]:
+def cell_words(cell) -> list[str]:
     "Words of a table cell separated by ; , or |, folded (NFKC, lower case), each once; [] for an empty cell."
     if cell is None or cell != cell:
         return []
@@ -105,7 +106,7 @@ class Targeting:
         def index(column: str) -> dict[str, list[int]]:
             out: dict[str, list[int]] = defaultdict(list)
             for row, cell in enumerate(ads[column] if column in ads else []):
-                for word in words_of(cell):
+                for word in cell_words(cell):
                     out[word].append(row)
             return dict(out)
         return cls(len(ads), index("negative_keywords"), index("target_keywords"), index("audience"))

