@@ -4,7 +4,7 @@ The server is a process on a free loopback port with the demo data and the real 
 fixed times, so that a slow answer does not put off the next request; latency counts from the moment at which a request was due. Every text is new
 (two halves of demo texts joined at random), so that nothing is answered from memory. With `--llm`: /recommend alone, then while a campaign is written.
 
-Run: ECOM_THREADS=1 OMP_NUM_THREADS=1 python bench/serve.py [--rate 0.5] [--minutes 0.5] [--connections 8] [--find] [--encode] [--llm qwen2.5-0.5b]
+Run: ECOM_THREADS=1 OMP_NUM_THREADS=1 python bench/serve.py [--rate 2] [--minutes 0.5] [--connections 8] [--find] [--encode] [--llm qwen2.5-0.5b]
 """
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def writing(url: str, requests: Requests, llm: str) -> list[dict]:
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--rate", type=float, default=0.5, help="requests a second")
+    ap.add_argument("--rate", type=float, default=2, help="requests a second")
     ap.add_argument("--minutes", type=float, default=0.5)
     ap.add_argument("--connections", type=int, default=8)
     ap.add_argument("--find", action="store_true", help="look for the rate that is sustained")

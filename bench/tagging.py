@@ -26,7 +26,7 @@ from ecom_nbdev.core import EcomError, cache_dir, write_json
 from ecom_nbdev.data import load, split_of
 from ecom_nbdev.tagging import Tagger, name_tags
 
-LARGE = {"model": None, "epochs": 4, "head_rate": 4e-3, "width": 96, "buckets": 1 << 18, "batch_rows": 64, "batch_tokens": 8192, "feature_dropout": 0.2}
+LARGE = {"model": None, "epochs": 5, "head_rate": 4e-3, "width": 96, "buckets": 1 << 17, "batch_rows": 64, "batch_tokens": 8192, "feature_dropout": 0.2}
 JOBS = {
     "ecommerce_ner 字面特征": ("ecommerce", 3, {"model": None, "epochs": 6, "head_rate": 6e-3, "patience": 3}),
     "ecommerce_ner e5-small + 字面特征": ("ecommerce", 3, {"freeze_layers": 8, "epochs": 4, "learning_rate": 2e-4, "head_rate": 4e-3}),
