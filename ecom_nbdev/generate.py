@@ -27,7 +27,7 @@ from .keywords import mmr
 __all__ = ['CHANNELS', 'REFUSE', 'STYLES', 'gives_orders', 'without_orders', 'safe_product', 'Fact', 'facts_of', 'number',
            'Quantity', 'quantities', 'Claim', 'claims', 'coverage', 'Grounded', 'sentences', 'check_facts', 'ground',
            'Channel', 'Copy', 'form_problems', 'review', 'self_bleu', 'Material', 'material', 'Style', 'fence',
-           'copy_prompt', 'read_answer', 'CopyWriter', 'Cited', 'Digest', 'usable_rows', 'text_rank', 'summarize',
+           'copy_prompt', 'read_answer', 'CopyWriter', 'Cited', 'Digest', 'review_rows', 'text_rank', 'summarize',
            'digest_messages', 'cited_sentences', 'translate']
 
 # %% ../nbs/practice/generation.ipynb #b7fd0aff
@@ -840,16 +840,18 @@ class Digest:
     cons: tuple[Cited, ...]
     dropped: tuple[tuple[str, str], ...] = ()
 
-def usable_rows(texts: Sequence[str]) -> dict[int, str]:
+def review_rows(texts: Sequence[str]) -> dict[int, str]:
     "row -> cleaned text (`without_orders`) of the texts that say something: no filler, no advertising, each text once."
     from ecom_nbdev.cleaning import is_filler, is_spam
     rows: dict[int, str] = {}
+    seen: set[str] = set()
     for i, t in enumerate(texts):
         if not isinstance(t, str):
             raise EcomError(f"第 {i + 1} 条评论不是文本而是 {type(t).__name__}：请先去掉空值。")
         plain = without_orders(t)
-        if re.search(r"\w", plain) and not is_spam(t) and not is_filler(plain) and plain not in rows.values():
+        if re.search(r"\w", plain) and not is_spam(t) and not is_filler(plain) and plain not in seen:
             rows[i] = plain
+            seen.add(plain)
     return rows
 
 def text_rank(similarity: np.ndarray, restart: np.ndarray | None = None, damping: float = 0.85, steps: int = 60) -> np.ndarray:
@@ -889,7 +891,7 @@ def summarize(texts: Sequence[str], n: int = 3, method: str = "textrank", query:
         raise EcomError(f"method={method!r} 无效：只能是 textrank 或 embedding。")
     if n < 1:
         raise EcomError(f"n={n} 无效：至少要 1 句。")
-    rows = usable_rows(texts)
+    rows = review_rows(texts)
     if not rows:
         raise EcomError("没有可以摘要的评论：清洗之后一条也不剩，请检查输入是否为空或全是广告。")
     pros, cons = _aspects(rows)

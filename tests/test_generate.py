@@ -28,7 +28,7 @@ from ecom_nbdev.generate import (
     safe_product,
     summarize,
     translate,
-    usable_rows,
+    review_rows,
 )
 
 ATTACKS = [      # (text, what it wants to be said)
@@ -156,7 +156,7 @@ def test_what_an_attack_claims_is_not_supported(i):
 def test_attacks_in_reviews_stay_data(i):
     attack, wanted = ATTACKS[i]
     texts = ["炸篮很好洗，看得见上色。", attack, "声音有点大，客服态度差。"]
-    prompt = digest_messages(usable_rows(texts), 2, attack)[1]["content"]
+    prompt = digest_messages(review_rows(texts), 2, attack)[1]["content"]
     assert prompt.count("<评论>") == prompt.count("</评论>") == 1 and attack not in prompt
     assert all(wanted.lower() not in c.text.lower() for c in summarize(texts, n=3).points)
 
