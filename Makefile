@@ -19,8 +19,9 @@ demo: setup
 	if [ "$$llm" != none ] && ! $(BIN)/ecom models pull "$$llm"; then echo "取不到 $$llm，文案改用模板（--llm none）。"; llm=none; fi; \
 	$(BIN)/ecom demo --out "$(OUT)" --llm "$$llm"
 
+# 两个进程各用一个线程：与笔记本的检验一样，每个文件留在一个进程里
 test: setup lint notebooks
-	@$(BIN)/python -m pytest tests
+	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 test-gpu: setup
 	@$(BIN)/python scripts/notebooks.py --check --flag gpu

@@ -162,5 +162,5 @@ def test_missing_extra():
     code = ("import sys\nsys.modules['keras_hub'] = sys.modules['keras'] = sys.modules['tensorflow'] = None\n"
             "from ecom_nbdev.compat import TFAutoModelForSequenceClassification as M\ntry:\n    M.from_pretrained('e5-small')\n"
             "except Exception as e:\n    print(type(e).__name__, e)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", env=os.environ | {"KERAS_BACKEND": "tensorflow"})
     assert done.stdout.startswith("MissingExtra") and "pip install 'ecom_nbdev[tf]'" in done.stdout, done.stdout + done.stderr
