@@ -261,10 +261,11 @@ def _unmask(folded: str, a: int, b: int) -> list[tuple]:
     clause = folded[a:b]
     edits = [(m.start(), m.end(), s) for m in re.finditer(r"([a-z]{2,12})\n?", clause) if (s := _syllables(m[1]))]
     edits += [(m.start(), m.end(), list(_LOOKALIKES[m[0]])) for m in _lookalikes().finditer(clause)]
+    edits = [*sorted(edits, key=lambda x: x[0]), (len(clause), len(clause), [])]       # the last one brings what stands behind the others
     found = {}
     for pick in (0, -1):
         text, first, last, changed, at = "", [], [], set(), 0
-        for s, e, chars in sorted(edits, key=lambda x: x[0]):
+        for s, e, chars in edits:
             if s < at:
                 continue
             for i in range(at, s):
@@ -273,8 +274,6 @@ def _unmask(folded: str, a: int, b: int) -> list[tuple]:
                 changed.add(len(text))
                 text, first, last = text + c[pick], [*first, s + n], [*last, e if n == len(chars) - 1 else s + n + 1]
             at = e
-        for i in range(at, len(clause)):
-            text, first, last = text + clause[i], [*first, i], [*last, i + 1]
         for s, e, r, sug in _allowed(text, _hits(text)):
             if changed & set(range(s, e)):
                 found[a + first[s], a + last[e - 1], r] = sug

@@ -615,9 +615,13 @@ def _opening(m: Material, w: _Wish, i: int) -> str:
     first += [f"写给{w.audience}：挑{m.noun}，先想想需要什么，再看规格。"] if w.audience else []
     return _turn([*first, scene], i)[0]
 
+def _spelled(specs: Sequence[tuple[str, str]]) -> list[str]:
+    "Specifications as they are written: name and value, of 规格 the value alone."
+    return [v if k == "规格" else f"{k} {v}" for k, v in specs]
+
 def _specs(m: Material, joint: str = "，", most: int = 4) -> str:
     "Specifications in one line."
-    return joint.join(v if k == "规格" else f"{k} {v}" for k, v in m.specs[:most])
+    return joint.join(_spelled(m.specs[:most]))
 
 def _write_title(m: Material, w: _Wish, i: int) -> Copy:
     "Search title: brand and name first, then specifications and short points in an order that turns with `i`."
@@ -663,7 +667,7 @@ def _write_note(m: Material, w: _Wish, i: int) -> Copy:
 
 def _write_sms(m: Material, w: _Wish, i: int) -> Copy:
     "【shop】, what it is, one or two points, price, how to refuse; whatever does not fit in 70 characters is left out."
-    points, specs = _points(m, w, i), [v if k == "规格" else f"{k} {v}" for k, v in _turn(m.specs, i)]
+    points, specs = _points(m, w, i), _spelled(_turn(m.specs, i))
     wanted = [p for p in points if any(k in p for k in w.keywords)]
     chosen = _turn((points[:2], [*wanted, *points[:1], *specs[:2]], [*wanted, *specs[:3]], points[:1]), i)[0] or points[:1] or specs[:2]
     head = f"【{m.shop}】{f'{w.trend}，' if w.trend and i % 2 else ''}{m.noun}："
@@ -676,7 +680,7 @@ def _write_push(m: Material, w: _Wish, i: int) -> Copy:
     titles = [t for t in (w.trend, m.noun, f"看看{m.noun}", f"{m.brand}{m.noun}") if 3 <= len(t) <= 12] or [m.noun[-12:].rjust(3, "看")]
     ends = (f"{m.noun[:14]}，{m.price}。" if m.price else "点开看看。", f"{m.price}，点开看看。" if m.price else "点开看看。")
     end = ends[1] if m.noun in _turn(titles, i)[0] else ends[0]
-    points, specs = _points(m, w, i), [v if k == "规格" else f"{k} {v}" for k, v in _turn(m.specs, i)]
+    points, specs = _points(m, w, i), _spelled(_turn(m.specs, i))
     chosen = specs[:3] if i % 3 == 2 and specs and not w.keywords else points[:2]
     body = _fit([p + "，" for p in chosen], 40 - len(end)) or _fit([p + "，" for p in [*points, *specs]], 40 - len(end))
     return Copy("push", _turn(titles, i)[0], body + end)

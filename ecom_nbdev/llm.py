@@ -76,7 +76,7 @@ def _listen(stdout, waiting: dict[int, queue.Queue], ended: threading.Event) -> 
         inbox.put(None)
 
 class IsolatedModel(LLM):
-    """`GGUFModel` in a process of its own, started with the first request (and again after a crash).
+    """`GGUFModel` in a process of its own, started at once, so that a broken file is told at once, and again by the first request after a crash.
 
     Parameters: `path` of the GGUF file, `name`, `n_ctx` tokens of context for each of `parallel` answers; `timeout` seconds without any reply after which the process is ended.
     """
@@ -87,7 +87,7 @@ class IsolatedModel(LLM):
         self.path, self.name, self.n_ctx, self.parallel, self.timeout = Path(path), name or Path(path).stem, n_ctx, parallel, timeout
         self.usage, self.total = {}, Counter()
         self._process, self._waiting, self._numbers, self._lock = None, {}, itertools.count(1), threading.RLock()
-        self._running()                # a broken file is told at once
+        self._running()
 
     def _running(self) -> subprocess.Popen:
         "The process, started when there is none; `EcomError` when the model cannot be loaded."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .recommend import Want, as_want, because, centred, dislike_penalties, quoted, usable_rows
+from .recommend import Want, as_want, because, centred, dislike_penalties, usable_rows
 from ..core import EcomError, require_columns
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class AdMatcher:
     def _frame(self, want: Want, likeness, category, Q, rows: list[tuple[int, int]]) -> pd.DataFrame:
         "The result table of (ad position, slot) pairs."
         import pandas as pd
-        quotes = quoted(want, Q, self.embedder, self.mean) if rows else Q
+        quotes = centred(self.embedder.encode([e.text for e in want.evidence], kind="query"), self.mean) if rows and want.evidence else Q
         out = []
         for a, slot in rows:
             ctr = float(self.model_.ctr(likeness[a], category[a], slot))

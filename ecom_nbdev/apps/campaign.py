@@ -252,7 +252,7 @@ class LLMWriter:
     def __init__(self, llm, log: str | os.PathLike | None = None, temperature: float = 0.7, seed: int = 0):
         self.llm, self.temperature, self.seed = llm, temperature, seed
         self.log = Path(log) if log else None
-        self.known, self.failures, self._row = {}, [], 4      # failures in a row so far: a start that fails is raised
+        self.known, self.failures, self._left = {}, [], 1      # the failure that is raised: the first of all, after an answer the fifth in a row
         if self.log and self.log.exists():
             for line in self.log.read_text(encoding="utf-8").splitlines():
                 try:
@@ -269,12 +269,12 @@ class LLMWriter:
             try:
                 answer = self.llm.chat(messages, max_tokens=320, temperature=self.temperature, seed=self.seed, json_schema=_SCHEMA)
             except EcomError as e:
-                self._row += 1
-                if self._row >= 5:
+                self._left -= 1
+                if self._left <= 0:
                     raise
                 self.failures.append(str(e))
                 return None
-            self.known[key], self._row = answer, 0
+            self.known[key], self._left = answer, 5
             if self.log:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
                 with open(self.log, "a", encoding="utf-8") as f:

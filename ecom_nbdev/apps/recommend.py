@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'words_of_each', 'word_model',
            'pooled', 'top', 'Cells', 'Bm25', 'ann_index', 'write_store', 'Recommender', 'likeness_of_words',
-           'write_chunks', 'usable_rows', 'quoted', 'because', 'shared_words', 'said', 'reranked', 'llm_reranker',
+           'write_chunks', 'usable_rows', 'because', 'shared_words', 'said', 'reranked', 'llm_reranker',
            'baseline_lists', 'list_quality']
 
 # %% ../../nbs/apps/recommend.ipynb #0c59a686
@@ -567,10 +567,6 @@ def usable_rows(table: pd.DataFrame, key: str, text: str, where: str) -> tuple[p
 
 # %% ../../nbs/apps/recommend.ipynb #95ac5e3c
 _SAID = {"search": "搜索过", "review": "在评论里说", "social": "发过"}
-
-def quoted(want: Want, Q: np.ndarray, embedder, mean: np.ndarray) -> np.ndarray:
-    "Centred vectors of the evidence of `want`, or of its texts when it has none."
-    return centred(embedder.encode([e.text for e in want.evidence], kind="query"), mean) if want.evidence else Q
 
 def because(want: Want, quotes: np.ndarray, vector: np.ndarray, text: str, category: str) -> str:
     "One Chinese sentence: which words of the user led to the product `vector` with `text`."
