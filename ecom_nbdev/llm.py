@@ -53,7 +53,7 @@ def serve_model() -> None:
 
     start = json.loads(sys.stdin.readline())
     try:
-        model = GGUFModel(Path(start["path"]), start["name"], start["n_ctx"], start["parallel"])
+        model = GGUFModel(Path(start["path"]), start["name"], start["n_ctx"], start["parallel"], start["adapter"])
     except EcomError as e:
         return reply(0, error=str(e))
     reply(0, done=None)
@@ -78,14 +78,15 @@ def _listen(stdout, waiting: dict[int, queue.Queue], ended: threading.Event) -> 
 class IsolatedModel(LLM):
     """`GGUFModel` in a process of its own, started at once, so that a broken file is told at once, and again by the first request after a crash.
 
-    Parameters: `path` of the GGUF file, `name`, `n_ctx` tokens of context for each of `parallel` answers; `timeout` seconds without any reply after which the process is ended.
+    Parameters: `path` of the GGUF file, `name`, `n_ctx` tokens of context for each of `parallel` answers; `timeout` seconds without any reply after which the process is ended;
+    `adapter` GGUF file of LoRA weights.
     """
-    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1, timeout: float = 600):
+    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1, timeout: float = 600, adapter: Path | None = None):
         require("xllamacpp", "llm")
         if parallel < 1:
             raise EcomError(f"parallel={parallel} 无效：同时回答的条数应为正整数。")
         self.path, self.name, self.n_ctx, self.parallel, self.timeout = Path(path), name or Path(path).stem, n_ctx, parallel, timeout
-        self.usage, self.total = {}, Counter()
+        self.adapter, self.usage, self.total = adapter and str(adapter), {}, Counter()
         self._process, self._waiting, self._numbers, self._lock = None, {}, itertools.count(1), threading.RLock()
         self._running()
 
@@ -99,7 +100,8 @@ class IsolatedModel(LLM):
                                              stderr=subprocess.DEVNULL, text=True, encoding="utf-8", bufsize=1, env=os.environ | here)
             self._waiting, self._ended = {0: queue.Queue()}, threading.Event()
             threading.Thread(target=_listen, args=(self._process.stdout, self._waiting, self._ended), daemon=True).start()
-            self._send(self._process, {"path": str(self.path), "name": self.name, "n_ctx": self.n_ctx, "parallel": self.parallel})
+            self._send(self._process, {"path": str(self.path), "name": self.name, "n_ctx": self.n_ctx, "parallel": self.parallel,
+                                       "adapter": self.adapter})
             self._next_reply(self._process, self._waiting[0])
             return self._process
 
@@ -163,8 +165,8 @@ class IsolatedModel(LLM):
 
 # %% ../nbs/practice/llm.ipynb #dc7a4da8
 class TransformersModel(LLM):
-    "A causal language model by Transformers from a folder or `.gguf` file; on a GPU in bfloat16. `n_ctx` tokens of prompt and answer at most."
-    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, device: str | None = None):
+    "A causal language model by Transformers from a folder or `.gguf` file; on a GPU in bfloat16. `n_ctx` tokens of prompt and answer at most; `adapter` peft's folder."
+    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, device: str | None = None, adapter: str | os.PathLike | None = None):
         import torch
         require("transformers", "llm")
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -181,6 +183,12 @@ class TransformersModel(LLM):
             self.model = AutoModelForCausalLM.from_pretrained(where[0], dtype=dtype, use_safetensors=True, **where[1]).eval().to(self.device)
         except (OSError, ValueError, KeyError) as e:
             raise EcomError(f"{path} 不能作为语言模型载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查文件夹里有没有 safetensors 权重与分词器。") from None
+        if adapter:
+            from peft import PeftModel
+            try:
+                self.model = PeftModel.from_pretrained(self.model, adapter).eval()
+            except (OSError, ValueError, RuntimeError) as e:
+                raise EcomError(f"{adapter} 不能作为 {name or path.stem} 的适配器载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查它属于哪个模型。") from None
         self.name, self.n_ctx, self.usage, self.total = name or path.stem, n_ctx, {}, Counter()
         self._lock = threading.Lock()      # torch's seed belongs to the whole process
 

@@ -570,16 +570,19 @@ class LLM:
 
 class GGUFModel(LLM):
     "A GGUF file run by llama.cpp in this process (xllamacpp, `server`), its own log turned off; `n_ctx` tokens of context for each of `parallel` answers."
-    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1):
+    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1, adapter: Path | None = None):
         xllamacpp = require("xllamacpp", "llm")
         params = xllamacpp.CommonParams()
         params.model.path, params.n_ctx, params.n_parallel, params.verbosity = str(path), n_ctx * parallel, parallel, -1
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = n_threads()
+        if adapter:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         self.name, self.usage, self.total, self.parallel = name or path.stem, {}, Counter(), parallel
         try:
             self.server = xllamacpp.Server(params)
         except Exception as e:  # noqa: BLE001 - the native library throws bare exceptions
-            raise EcomError(f"{path} 不能作为 GGUF 模型载入（{str(e).strip()[:80] or type(e).__name__}），请检查文件是否完整。") from None
+            what, ask = (f"{path} 加上适配器 {adapter}", "、适配器是否属于这个模型") if adapter else (path, "")
+            raise EcomError(f"{what} 不能作为 GGUF 模型载入（{str(e).strip()[:80] or type(e).__name__}），请检查文件是否完整{ask}。") from None
 
     def _answer(self, body: dict) -> dict:
         "What llama.cpp answers to `body`."
@@ -696,22 +699,28 @@ def check_llm(name: str | os.PathLike) -> None:
     else:
         require("xllamacpp", "llm")
 
-def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True, **endpoint) -> LLM:
+def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True,
+             adapter: str | os.PathLike | None = None, **endpoint) -> LLM:
     """A language model: a name of `REGISTRY` or a `.gguf` path (llama.cpp), `hf:` with a folder, `.gguf` path or Hub id (Transformers), `openai:MODEL` with the keywords of
-    `OpenAIModel`. `n_ctx` tokens of context for each of `parallel` answers at a time; `isolated`: llama.cpp runs in a process of its own, whose crash is one error."""
+    `OpenAIModel`. `n_ctx` tokens of context for each of `parallel` answers at a time; `isolated`: llama.cpp runs in a process of its own, whose crash is one error;
+    `adapter`: folder of LoRA weights that `adapt` wrote."""
     check_llm(name)
     kind, _, rest = str(name).partition(":")
+    if adapter and kind == "openai":
+        raise EcomError(f"适配器 {adapter} 用不上：{name} 在服务端，不能带本机的适配器。")
+    if adapter and not (lora := Path(adapter, "adapter.gguf")).is_file():
+        raise EcomError(f"{adapter} 里没有 adapter.gguf：adapter 应是 adapt 写出的文件夹。")
     if kind == "openai":
         return OpenAIModel(rest, **endpoint)
     if endpoint:
         raise EcomError(f"{'、'.join(endpoint)} 只对 openai: 模型有用，{name} 不需要。")
     if kind == "hf":
         from ecom_nbdev.llm import TransformersModel
-        return TransformersModel(resolve(rest), str(name), n_ctx)
+        return TransformersModel(resolve(rest), str(name), n_ctx, adapter=adapter)
     if isolated:
         from ecom_nbdev.llm import IsolatedModel
-        return IsolatedModel(resolve(name), str(name), n_ctx, parallel)
-    return GGUFModel(resolve(name), str(name), n_ctx, parallel)
+        return IsolatedModel(resolve(name), str(name), n_ctx, parallel, adapter=adapter and lora)
+    return GGUFModel(resolve(name), str(name), n_ctx, parallel, adapter and lora)
 
 
 # %% ../nbs/practice/models.ipynb #5c81db43

@@ -213,17 +213,14 @@ def curve_methods() -> dict[str, tuple[str, str, Callable]]:
 # %% ../../nbs/theory/concepts.ipynb #aa69b8fa
 _ASK = "判断下面这条评论的态度，只回答“好评”或“差评”。\n评论：{text}"
 
-def answer_log_odds(top: Sequence[tuple[str, float]]) -> float:
+def answer_log_odds(top: Iterable[tuple[str, float]]) -> float:
     "log P(好评) - log P(差评) from the first answer token's (token, log-probability) pairs; a side that is missing gets the smallest given."
+    top = list(top)
     def side(first: str) -> float:
         values = [v for t, v in top if t.strip().startswith(first)]
         return float(np.logaddexp.reduce(values)) if values else min(v for _, v in top)
     return side("好") - side("差")
 
 def llm_log_odds(llm, text: str, max_chars: int = 200) -> float:
-    "`answer_log_odds` of a `GGUFModel` for one review cut to `max_chars`; `EcomError` for a model that gives no log-probabilities."
-    if not hasattr(llm, "server"):
-        raise EcomError(f"模型 {getattr(llm, 'name', llm)} 不给出对数概率：请用本地的 GGUF 模型。")
-    body = {"messages": [{"role": "user", "content": _ASK.format(text=text[:max_chars])}], "max_tokens": 1, "temperature": 0, "logprobs": True, "top_logprobs": 20}
-    first = llm.server.handle_chat_completions(body)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-    return answer_log_odds([(d["token"], d["logprob"]) for d in first])
+    "`answer_log_odds` of a language model for one review cut to `max_chars`."
+    return answer_log_odds(llm.first_tokens([{"role": "user", "content": _ASK.format(text=text[:max_chars])}]).items())
