@@ -182,11 +182,19 @@ def likeness(a: str, b: str) -> float:
     A, B = ({t[i:i + 2] for i in range(len(t) - 1)} for t in (a, b))
     return len(A & B) / max(len(A | B), 1)
 
-def review_copy(copy: dict, facts: str, context: str = "") -> dict:
-    "All checks of one copy: {compliance: [violations], facts: [problems], passed: bool}."
+def review_copy(copy: dict, product: dict, brief: str = "", context: str = "", segment: str = "") -> dict:
+    """All checks of one copy: {compliance: [violations], facts: [problems], passed: bool}.
+
+    Besides `fact_problems`, each sentence of title and body must have its source in the product or the `brief` (`generate.check_facts`; the words of the trend
+    `context` and the name of the `segment` aside, and a title need not share words with the product).
+    """
+    from ecom_nbdev.generate import check_facts
     text = "\n".join(str(copy.get(k, "")) for k in _LIMITS)
-    found = [asdict(v) for v in check(text)]
-    problems = fact_problems(copy, facts, context)
+    found = [asdict(v) for v in check(text, str(product.get("category") or "") or None)]
+    problems = fact_problems(copy, f"{product_facts(product)}\n{brief}", context)
+    aside = re.compile("|".join(sorted(map(re.escape, (w for w in (segment, *re.split("[，。；,;]", context)) if len(w) > 2)), key=len, reverse=True)) or "(?!)")
+    for key, least in (("title", 0.0), ("body", 0.3)):
+        problems += [f"“{g.sentence}”：{g.reason}" for g in check_facts(aside.sub("", str(copy.get(key, ""))), product, brief, least=least) if not g.supported]
     return {"compliance": found, "facts": problems, "passed": not problems and not any(v["severity"] in ("high", "medium") for v in found)}
 
 # %% ../../nbs/apps/campaign.ipynb #3780f6bf
@@ -383,21 +391,24 @@ class CampaignPlanner:
             s.brief = _brief(s)
 
     def _write(self, s: Segment, product: dict, trend: str, brief: str, writer: LLMWriter | None) -> None:
-        "Write, check, rewrite once, sort into ready and withheld; templates step in when the model gave nothing usable."
+        "Write, check, rewrite once, else drop the sentences without a source, sort into ready and withheld; templates step in when the model gave nothing usable."
+        from ecom_nbdev.generate import ground
         facts = product_facts(product)
-        allowed = f"{facts}\n{brief}"
+        reviewed = lambda draft: review_copy(draft, product, brief, trend, s.segment)  # noqa: E731
         ready: list[dict] = []
         for draft in writer.write(facts, s.segment, trend, brief, self.variants) if writer else []:
-            result, rewritten = review_copy(draft, allowed, trend), False
+            result, rewritten = reviewed(draft), False
             if not result["passed"] and (again := writer.rewrite(draft, _reasons(result), facts)):
-                draft, result, rewritten = again, review_copy(again, allowed, trend), True
+                draft, result, rewritten = again, reviewed(again), True
+            if not result["passed"] and (cut := reviewed(short := {**draft, "body": ground(draft["body"], product, brief)}))["passed"]:
+                draft, result, rewritten = short, cut, True
             entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": rewritten, "writer": writer.llm.name}}
             if any(likeness(draft["body"], c["body"]) > 0.6 for c in ready):
                 entry["checks"] |= {"facts": result["facts"] + ["与另一份文案几乎相同"], "passed": False}
             (ready if entry["checks"]["passed"] else s.withheld).append(entry)
         if not ready:
             for draft in write_template(product, s.segment, trend, self.variants):
-                result = review_copy(draft, allowed, trend)
+                result = reviewed(draft)
                 entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": False, "writer": "template"}}
                 (ready if result["passed"] else s.withheld).append(entry)
         s.ready += ready
