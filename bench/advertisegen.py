@@ -6,8 +6,8 @@
     python bench/advertisegen.py --methods adapted --llm qwen2.5-0.5b --adapter out/advertisegen/lora
 
 BLEU-4 over characters (nltk, smoothing method 3), ROUGE F over jieba words (rouge_chinese), the definitions of ChatGLM-6B's ptuning example, so that its published
-row can stand beside them (it was trained on all 114,599 training rows, we have 800). `--samples N`: N drafts at temperature 0.8 instead of the greedy one, of
-which the one most like the others by ROUGE-L is kept (minimum Bayes risk; the reference is not looked at). Also: share of attribute values that
+row can stand beside them (it was trained on all 114,599 training rows, we have 800). Drafts are sampled at temperature 0.7 (greedy ones of an
+adapted model fall into loops); of `--samples N` the one most like the others by ROUGE-L is kept (minimum Bayes risk; the reference is not looked at). Also: share of attribute values that
 occur in the copy, distinct copies by self-BLEU, and the share of sentences that `generate.check_facts` does not find supported by the attributes. Answers are
 kept in --cache, so that a run goes on where it was cut off. Appends one JSON line to bench/results/advertisegen.jsonl (or advertisegen_adapt.jsonl).
 """
@@ -100,7 +100,7 @@ def by_llm(args, rows: list[dict], test: list[int], shots: int, cache: Path) -> 
         cache.parent.mkdir(parents=True, exist_ok=True)
         for at in range(0, len(todo), 2 * args.parallel):
             part = todo[at:at + 2 * args.parallel]
-            made = [llm.chat_batch([chat(rows, rows[i], shots) for i in part], max_tokens=160, temperature=0.8 if args.samples > 1 else 0.0, seed=s) for s in range(args.samples)]
+            made = [llm.chat_batch([chat(rows, rows[i], shots) for i in part], max_tokens=160, temperature=0.7, seed=s) for s in range(args.samples)]
             with open(cache, "a", encoding="utf-8") as f:
                 for i, drafts in zip(part, zip(*made, strict=True), strict=True):
                     kept[i] = list(drafts)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from common import report
 
-from ecom_nbdev.compliance import READER_PARTS, READER_THRESHOLD, _reader, check, is_clean, load_terms, suspicion
+from ecom_nbdev.compliance import READER_PARTS, READER_THRESHOLD, _reader, check, is_clean, judge, load_terms, suspicion
 from ecom_nbdev.core import asset
 
 PLAIN = "这款杯子装热水不烫手，盖子拧紧不漏，放进书包侧袋刚好，早上灌满能喝到中午。"
@@ -66,15 +66,18 @@ def score(part: str, judge: str, labels: list[int], verdicts: list[int]) -> dict
 
 
 def accuracy(data: list[dict]) -> list[dict]:
-    "Rows for each part: the first verdict, the table now, and the second reader where it has not been trained."
+    "Rows for each part: the first verdict, the table now; where the second reader has not been trained also it, both, and a reader trained without `N-train`."
     rows = []
     for part in dict.fromkeys(r["part"] for r in data):
         own = [r for r in data if r["part"] == part]
         labels, now = [int(r["label"]) for r in own], [int(not is_clean(r["text"])) for r in own]
         rows += [score(part, "first", labels, [int(r["first"]) for r in own]), score(part, "table", labels, now)]
         if part not in READER_PARTS:
-            doubt = [int(p >= READER_THRESHOLD) for p in suspicion([r["text"] for r in own])]
-            rows += [score(part, "reader", labels, doubt), score(part, "table or reader", labels, [a | b for a, b in zip(now, doubt, strict=True)])]
+            texts = [r["text"] for r in own]
+            doubt = [int(p >= READER_THRESHOLD) for p in suspicion(texts)]
+            small = [int(p >= READER_THRESHOLD) for p in _reader(parts=tuple(p for p in READER_PARTS if p != "N-train")).predict_proba(texts)[:, 1]]
+            rows += [score(part, "reader without N-train", labels, small), score(part, "reader", labels, doubt),
+                     score(part, "table or reader", labels, [a | b for a, b in zip(now, doubt, strict=True)]), score(part, "judge", labels, list(map(int, judge(texts))))]
     return rows
 
 
@@ -87,9 +90,10 @@ def real_copy() -> list[dict]:
     lines = [s for t in texts for s in re.split("[。！？]", t) if len(s) > 6]
     table, doubt = [not is_clean(s) for s in lines], [p >= READER_THRESHOLD for p in suspicion(lines)]
     both = [a or b for a, b in zip(table, doubt, strict=True)]
+    last = judge(lines)
     bare = [p >= READER_THRESHOLD for p in _reader(catalogue=False).predict_proba(lines)[:, 1]]
     return [{"part": "advertisegen_dev", "judge": j, "sentences": len(lines), "flagged": round(sum(v) / len(lines), 4)}
-            for j, v in (("table", table), ("reader", doubt), ("table or reader", both), ("reader without catalogue", bare))]
+            for j, v in (("table", table), ("reader", doubt), ("table or reader", both), ("judge", last), ("reader without catalogue", bare))]
 
 
 def speed(lines: list[str], chars: int, repeat: int) -> dict:

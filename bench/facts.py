@@ -1,7 +1,8 @@
-"""Fact check of copy: `generate.check_facts` beside `campaign.fact_problems` on the labelled sentences of bench/facts_eval.csv; prints one
-table and appends one JSON line to bench/results/facts.jsonl (seconds). A sentence counts as caught when anything in it is unsupported.
+"""Fact check of copy: `generate.check_facts` beside `campaign.fact_problems` on the labelled sentences of data/facts_eval.csv; prints one
+table and appends one JSON line to bench/results/facts.jsonl (a minute). A sentence counts as caught when anything in it is unsupported. Parts that the
+reader was trained on are measured by a reader trained without them (row `check_facts, reader without it`).
 
-    python bench/facts.py            # all parts: dev and dev2 (rules were written on them), test, fresh (written after the rules)
+    python bench/facts.py            # all parts; only n-test (by an author who knew no rule) was never used for rules or training
     python bench/facts.py --errors dev
     python bench/facts.py --llm qwen2.5-1.5b   # push copy of eight products by a model (minutes): bench/results/facts_llm.jsonl
 """
@@ -9,18 +10,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 from common import report
 
+from ecom_nbdev import generate
 from ecom_nbdev.apps.campaign import fact_problems, product_facts
+from ecom_nbdev.core import asset
 from ecom_nbdev.data import load
-from ecom_nbdev.generate import CopyWriter, check_facts
+from ecom_nbdev.generate import FACT_PARTS, CopyWriter, check_facts
 from ecom_nbdev.models import load_llm
 
 ITEMS = ("P0033", "P0213", "P0342", "P0152", "P0116", "P0193", "P0067", "P0287")
-PARTS = ("dev", "dev2", "test", "fresh")
+PARTS = ("dev", "dev2", "test", "fresh", "n-dev", "n-train", "n-test")
 
 
 def present(sentence: str, product: dict) -> list[str]:
@@ -37,6 +40,16 @@ def checked(sentence: str, product: dict) -> list[str]:
 def listed(sentence: str, product: dict) -> list[str]:
     "The same by the word lists alone."
     return [g.reason for g in check_facts(sentence, product, least=0) if not g.supported]
+
+
+def held_out(part: str):
+    "A method: `checked` with a reader trained on the other parts."
+    others, whole = tuple(p for p in FACT_PARTS if p != part), generate.invention
+
+    def method(sentence: str, product: dict) -> list[str]:
+        with mock.patch.object(generate, "invention", lambda s, facts: whole(s, facts, others)):
+            return checked(sentence, product)
+    return method
 
 
 METHODS = {"check_facts": checked, "check_facts, least=0": listed, "campaign.fact_problems": present}
@@ -71,12 +84,12 @@ def main() -> None:
     if a.llm:
         report("facts_llm", by_model(a.llm, products))
         return
-    data = pd.read_csv(Path(__file__).parent / "facts_eval.csv")
+    data = pd.read_csv(asset("facts_eval.csv"))
     data["invented"] = data["label"] == "invented"
     rows = []
     for part in PARTS if a.errors is None else [a.errors]:
         here = data[data["split"] == part]
-        for name, method in METHODS.items():
+        for name, method in (METHODS | ({"check_facts, reader without it": held_out(part)} if part in FACT_PARTS else {})).items():
             reasons = [method(s, products[i]) for i, s in zip(here["item_id"], here["sentence"], strict=True)]
             done = here.assign(caught=[bool(r) for r in reasons], reasons=reasons)
             if a.errors and name == "check_facts":

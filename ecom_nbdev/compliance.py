@@ -17,8 +17,8 @@ from pathlib import Path
 from .core import EcomError, asset
 
 # %% auto #0
-__all__ = ['SEVERITIES', 'COLUMNS', 'STRICT_CATEGORIES', 'BOOK_CATEGORIES', 'READER_PARTS', 'READER_THRESHOLD', 'Rule',
-           'load_terms', 'Violation', 'check', 'is_clean', 'clean', 'suspicion']
+__all__ = ['SEVERITIES', 'COLUMNS', 'STRICT_CATEGORIES', 'BOOK_CATEGORIES', 'READER_PARTS', 'READER_THRESHOLD', 'READER_DOUBT',
+           'Rule', 'load_terms', 'Violation', 'check', 'is_clean', 'clean', 'suspicion', 'judge']
 
 # %% ../nbs/apps/compliance.ipynb #5dbde41b
 SEVERITIES = ("high", "medium", "low")
@@ -62,35 +62,25 @@ def _rule(row: dict, where: str) -> Rule:
     return Rule(term, *(row[k] for k in COLUMNS[1:6]), pattern=pattern, allowed=allowed)
 
 # %% ../nbs/apps/compliance.ipynb #de347923
-_TRAD = dict(zip("優級國際頂極絕對獨無與倫業領導銷創價療癒藥體醫師專減肅壓滅祕祖傳蓋雙詞證賠錢賺穩險過錄試學術開運財氣滋補腎陽降腫癌痛顏齡膚淨潔濕熱腸護腦肝強鐵門頭類歷來緻緊"
-                 "後時漲萬億遠淚歲壽記憶聖質劃標誌銘親孫婦兒賣購買搶瘋僅錯達頻僞臺灣會黨軍徽長華寶馳譽關鍵費網總裝廠產蕞苐壹貳參麼愛樣點龍鳳貴豪實現場為個們丟亞佈佔侖係倉偉傘"
-                 "備傢傷傾儀儘償儲兇兩冊凍別刪則剛劇劑勁動務勝勞勵匯區協厭員唸問啟喚單嗎嘗噴噹嚐嚥嚴圍園圖團執報塊塗塵墊墜壞壯壺夠夢夾奧奪妝娛媽孃宮審寫寬寵將屆屢層島帳帶幫幹"
-                 "幾庫廢廣弔張彆彈彙徑從復徵徹悅悶悽惱慮慾憂憐應懶戰戶捲掃掙掛採換損搖摯撫撲擁擇擊擋擔據擬擴擺擾攜攝敗敵數斬斷於昇暢曆曉曠曬書東桿條棄榮構樁樂樓樹機檔檢檯櫃權"
-                 "歡歸殘殺汙決沒沖洩涼淒淺測準溝溫溼滾滿漬漿潤潰濁濃濟濫濾瀉災煙煩燈燉燒燙燜營燻爐爛爭爺爾牆狀獅獎獲獸獻環畝畢畫異當痠瘍瘡癡癢癥癬癱發皺盃盡監盤眾睏確碼礙礦禦"
-                 "禮禿稅種稱積穫窩窮竊競筆箇節簡簽籃籌籤糰紀約紅紋納純紙細終組結絡給絨統絲經維綵線締緣編緩練縣縮縴縷績繞繡繪繫繼續纏纖罰罷義習聞聯聰聲聽聾脣脫腳膠膽臉臟臨興舉"
-                 "舊艷菸萊蒐蕩薦蘋處虛號虧蟲衛衝裡製複褲襪襬襲見規視覺觀訂計訊討訓訪設許訴註証詐評詢詩話該詳認誘語誠誤誦說誰課誼調談請論諮諾謝謹識譜譟讀變讓讚豐豔貓貝負貧貨貼"
-                 "貿資賓賞賬賭賴賽贈贊贏趕跡蹟蹤車軌軟較載輔輕輛輩輪輯輸輻轉農這連週進遊遙遞適遲選遺還邊郵鄉醜醬釐針釣釦鈣銀鋪錦錶鍋鍾鎮鏡鏽鐘鐲鑰鑲閉閑閒間閨閱闢陞陣陰陳隊階"
-                 "隨隱隻雜雞離難雲電霧靈靜響頁項順須預頓頗頸顆題額願顛顧顯風颱颳飛飯飲飼飾養餓餘館馬駐駕駛騎騙騷驅驗驚驟髒髮鬆鬚鬥鬧鬱魚鮮鵝鶴麥麵黃齣齦",
-                 "优级国际顶极绝对独无与伦业领导销创价疗愈药体医师专减肃压灭秘祖传盖双词证赔钱赚稳险过录试学术开运财气滋补肾阳降肿癌痛颜龄肤净洁湿热肠护脑肝强铁门头类历来致紧"
-                 "后时涨万亿远泪岁寿记忆圣质划标志铭亲孙妇儿卖购买抢疯仅错达频伪台湾会党军徽长华宝驰誉关键费网总装厂产最第一贰参么爱样点龙凤贵豪实现场为个们丢亚布占仑系仓伟伞"
-                 "备家伤倾仪尽偿储凶两册冻别删则刚剧剂劲动务胜劳励汇区协厌员念问启唤单吗尝喷当尝咽严围园图团执报块涂尘垫坠坏壮壶够梦夹奥夺妆娱妈娘宫审写宽宠将届屡层岛帐带帮干"
-                 "几库废广吊张别弹汇径从复征彻悦闷凄恼虑欲忧怜应懒战户卷扫挣挂采换损摇挚抚扑拥择击挡担据拟扩摆扰携摄败敌数斩断于升畅历晓旷晒书东杆条弃荣构桩乐楼树机档检台柜权"
-                 "欢归残杀污决没冲泄凉凄浅测准沟温湿滚满渍浆润溃浊浓济滥滤泻灾烟烦灯炖烧烫焖营熏炉烂争爷尔墙状狮奖获兽献环亩毕画异当酸疡疮痴痒症癣瘫发皱杯尽监盘众困确码碍矿御"
-                 "礼秃税种称积获窝穷窃竞笔个节简签篮筹签团纪约红纹纳纯纸细终组结络给绒统丝经维彩线缔缘编缓练县缩纤缕绩绕绣绘系继续缠纤罚罢义习闻联聪声听聋唇脱脚胶胆脸脏临兴举"
-                 "旧艳烟莱搜荡荐苹处虚号亏虫卫冲里制复裤袜摆袭见规视觉观订计讯讨训访设许诉注证诈评询诗话该详认诱语诚误诵说谁课谊调谈请论咨诺谢谨识谱噪读变让赞丰艳猫贝负贫货贴"
-                 "贸资宾赏账赌赖赛赠赞赢赶迹迹踪车轨软较载辅轻辆辈轮辑输辐转农这连周进游遥递适迟选遗还边邮乡丑酱厘针钓扣钙银铺锦表锅钟镇镜锈钟镯钥镶闭闲闲间闺阅辟升阵阴陈队阶"
-                 "随隐只杂鸡离难云电雾灵静响页项顺须预顿颇颈颗题额愿颠顾显风台刮飞饭饮饲饰养饿余馆马驻驾驶骑骗骚驱验惊骤脏发松须斗闹郁鱼鲜鹅鹤麦面黄出龈", strict=True))
 _STRONG = frozenset(",.!?;:、。…()[]{}《》〈〉【】〔〕|\n\r\v\f\u2028\u2029")
 # 正则以字符串保存、用到时才编译（re 自带缓存）：import 本模块要在二十毫秒之内
 _MARKUP = r"(?i)<[a-z/!][^<>]{0,200}>|&(?:nbsp|ensp|emsp|zwnj|zwj|#\d{1,6}|#x[0-9a-f]{1,5});"
 _BLOCK = r"(?i)</?(?:br|p|div|li|ul|ol|tr|td|th|h\d|table|section)\b"
+
+@lru_cache(maxsize=1)
+def _simple() -> dict[str, str]:
+    "{traditional or variant character: simplified}: OpenCC's table character by character, and what stands for 最, 第 and 一 only in evasions."
+    import opencc
+    every = "".join(map(chr, range(0x4E00, 0x9FA6)))
+    pairs = zip(every, opencc.OpenCC("t2s").convert("\n".join(every)).split("\n"), strict=True)
+    return {a: b for a, b in pairs if a != b} | {"蕞": "最", "苐": "第", "壹": "一"}
 
 @lru_cache(maxsize=1 << 16)
 def _fold_char(c: str) -> tuple[str, str]:
     "(kind, folded): kind `a` ASCII letter or digit, `w` other letter, `s` strong separator, `-` weak separator."
     if c in _STRONG and c != ".":
         return "s", "\n"
-    f = "".join(_TRAD.get(x, x) for x in unicodedata.normalize("NFKC", c).lower())
+    f = "".join(_simple().get(x, x) for x in unicodedata.normalize("NFKC", c).lower())
     if f in ("%", "‰"):
         return "w", f
     if f and f in _STRONG and f != ".":
@@ -103,7 +93,7 @@ def _fold_char(c: str) -> tuple[str, str]:
 @lru_cache(maxsize=1)
 def _plain() -> re.Pattern:
     "Runs of Chinese characters that fold to themselves, or any one other character."
-    special, chars, at = sorted(c for c in _TRAD if "一" <= c <= "龥"), "", "一"
+    special, chars, at = sorted(_simple()), "", "一"
     for c in special:
         chars += f"{at}-{chr(ord(c) - 1)}" if at < c else ""
         at = chr(ord(c) + 1)
@@ -180,14 +170,14 @@ def _heads(term: str) -> list[str]:
     return [w[:2] for w in words] if all(words) else []
 
 @lru_cache(maxsize=1)
-def _index() -> tuple[dict[str, list[Rule]], re.Pattern, list[Rule]]:
-    "({first one or two characters: rules}, pattern of the single ones, regex rules that must be scanned for)."
-    index: dict[str, list[Rule]] = {}
+def _index() -> tuple[dict[str, list[tuple]], re.Pattern, list[Rule]]:
+    "({first one or two characters: [(rule, its regex's match or None)]}, pattern of the single ones, regex rules that must be scanned for)."
+    index: dict[str, list[tuple]] = {}
     scanned = []
     for r in load_terms():
         heads = _heads(r.term) if r.pattern else [r.term[:2]]
         for h in heads:
-            index.setdefault(h, []).append(r)
+            index.setdefault(h, []).append((r, r.pattern.match if r.pattern else None))
         if not heads:
             scanned.append(r)
     single = re.compile("[" + re.escape("".join(h for h in index if len(h) == 1)) + "]")
@@ -199,11 +189,11 @@ def _hits(folded: str):
     at = [(i, index[p]) for i, p in enumerate(map(add, folded, folded[1:])) if p in index]
     at += [(m.start(), index[m[0]]) for m in single.finditer(folded)]
     for i, rules in at:
-        for r in rules:
-            if r.pattern is None:
+        for r, match in rules:
+            if match is None:
                 if folded.startswith(r.term, i):
                     yield i, i + len(r.term), r, r.suggestion
-            elif (m := r.pattern.match(folded, i)) and m.end() > i:
+            elif (m := match(folded, i)) and m.end() > i:
                 yield i, m.end(), r, _advice(r, m)
     for r in scanned:
         for m in r.pattern.finditer(folded):
@@ -284,24 +274,36 @@ def _unmask(folded: str, a: int, b: int) -> list[tuple]:
 STRICT_CATEGORIES = frozenset({"美妆护肤", "食品生鲜", "母婴用品", "个护清洁", "宠物用品"})
 BOOK_CATEGORIES = frozenset({"图书文具"})
 _NEGATABLE = frozenset({"医疗功效", "保健功效", "保健断言", "特殊化妆品", "收益保证", "教育承诺", "国家名义", "来源虚假", "处方与特殊药品", "农药兽药",
-                        "烟草", "酒类", "好评返现", "站外引流"})
-_NEGATION = (r"(?<!不是)(?:(?<!不)不能|不得(?!不)|不可(?!思议)|不具|不用于|不替代|不代替|不承诺|不保证|不宣称|不涉及|并非|没有|并无|切勿|请勿|非用于|不作为|不构成|不做|不参与|不搞|不支持|不售|不卖|不提供|不含|严禁|禁止|谨防|拒绝|杜绝)"
+                        "烟草", "酒类", "好评返现", "站外引流", "迷信", "赠品不明", "虚假紧迫", "未成年人和残疾人"})
+_NEGATION = (r"(?<!不是)(?:(?<!不)不能|不得(?!不)|不可(?!思议)|不具|不用于|不替代|不代替|不承诺|不保证|不宣称|不涉及|并非|没有|并无|切勿|请勿|非用于|不作为|不构成|不做|不参与|不搞|不支持|不售|不卖|不提供|不含|不收集|不接受|"
+             r"(?<!是)(?<!可)不是(?!只|仅)|不懂|不讲|不信|不管|不指望|别指望|别信|别相信|没说过|网传|谣传|严禁|禁止|谨防|拒绝|杜绝)"
              r"(?!人不|不|效果?不)[^\n]{0,6}$")
+# 自谦和否认：「不敢说第一」「谈不上顶级」；「不做第二，只做第一」「这不是第一是什么」不算
+_MODEST = r"(?:(?<!是)不是|不敢[说称当]|谈不上|算不上|称不上|没说过|别信什么|不争|不做)(?:(?![只就而但要])[^\n]){0,5}$"
+_RHETORIC = r"[^\n]{0,4}(是什么|还能是|吗|就退|不要钱|不收)"
+_PLEDGE = r"(不|不能|不敢|不会|无法|没法|谁能|谁敢)$"
+_DENIED = (r"[^\n]{0,6}(我们|本店|我家|咱们?)从?不(做|写|卖|信|搞|接|敢当)|[^\n]{0,3}\n(真|并|当然|都)?(不是(?=\n|$|它|这|普通)|真不能(?=\n|$)|没有(?=\n|$))"
+           r"|\n(它|这|这[瓶款个]|本品)?只是(?!开始|第一|其)|[^\n]{0,2}\n?(是误传|是谣言)")
 # 写明了这些，同类的词就不报：引证有出处，专利有专利号，特殊化妆品和保健食品有批准文号，限时有截止时间
 _EVIDENCE = {
-    "引证": r"来源|来自[^\n]{0,10}(后台|数据|统计|报告|评价)|(报告|证书)[^\n]{0,4}号|(gb|qb|yy|fz|hg|iso|din)[ /]?t?[ /]?\d|公报|年鉴|检测报告",
+    "引证": r"(本店|我店|店铺|小店)[^\n]{0,10}(问卷|回访|后台|记录|统计)|20\d\d年[^\n]{0,8}(问卷|回访|调查)|出自|引自|摘自|来源|来自[^\n]{0,10}(后台|数据|统计|报告|评价)|(报告|证书)[^\n]{0,4}号|(gb|qb|yy|fz|hg|iso|din)[ /]?t?[ /]?\d|公报|年鉴|检测报告",
     "专利": r"专利号|zl ?\d{6}|专利证书号",
     "特殊化妆品": r"国妆特",
     "保健功效": r"国食健[注字备]",
     "虚假紧迫": r"([0-9]+|[一二三四五六七八九十]+)(月[^\n]{0,4}[日号]|点|时)[^\n]{0,4}(结束|截止|为止|止)|截止(到|于|时间)|活动时间",
 }
-_ADVICE = r"[^\n]{0,8}(请勿|请不要|请先|请咨询|请遵|请在医|慎|忌|禁|不宜|不建议|遵医|就医|咨询医)"
+_ADVICE = r"[^\n]{0,8}(留意|少放|少吃|少喝|千万别|袖带|请勿|请不要|请先|请咨询|请遵|请在医|慎|忌|禁|不宜|不建议|遵医|就医|咨询医)"
 _TITLE = r"《[^《》\n]{1,40}》"
 
 @lru_cache(maxsize=8192)
 def _excepted(rule: Rule, window: str, start: int, end: int) -> bool:
-    "Whether an exception of `rule` covers `window[start:end]`, or a negation stands just before it in its clause."
-    if rule.category in _NEGATABLE and re.search(_NEGATION, window[:start]):
+    "Whether an exception of `rule` covers `window[start:end]`, or it is denied: a negation just before it in its clause, or `不是` and its like just after."
+    before, term, after = window[:start], window[start:end], window[end:]
+    if rule.category in _NEGATABLE and (re.search(_NEGATION, before) or (before.endswith("不") and re.match("\n|$|也不|或", after))):
+        return True
+    if re.match(_DENIED, after) or (re.match("(保证|承诺|替代|代替|取代|包过|保过)", term) and re.search(_PLEDGE, before)) or re.match("[治祛防减]不", term):
+        return True
+    if rule.category == "绝对化用语" and re.search(_MODEST, before) and not re.match(_RHETORIC, after):
         return True
     if rule.allowed is None:
         return False
@@ -450,24 +452,34 @@ def clean(text: str, category: str | None = None, rounds: int = 6) -> str:
     return ""
 
 # %% ../nbs/apps/compliance.ipynb #11139872
-READER_PARTS = ("A", "B", "C", "D", "H-dev", "J", "K")
-READER_THRESHOLD = 0.7
+READER_PARTS = ("A", "B", "C", "D", "H-dev", "J", "K", "L", "M-dev", "N-train")
+READER_THRESHOLD = 0.4
+READER_DOUBT = 0.1
+
+def _folded(text: str) -> str:
+    "`text` as the table reads it."
+    return _fold(text)[0]
 
 @lru_cache(maxsize=2)
-def _reader(catalogue: bool = True):
-    "Character 1-3-gram TF-IDF and logistic regression, fitted on `READER_PARTS` of the labelled sentences and, as lawful copy, the demo `catalogue`'s descriptions."
+def _reader(catalogue: bool = True, parts: tuple[str, ...] = READER_PARTS):
+    "Folded characters' 1-3-gram TF-IDF and logistic regression, fitted on `parts` of the labelled sentences and, as lawful copy, the demo `catalogue`'s descriptions."
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
-        pairs = [(r["text"], int(r["label"])) for r in csv.DictReader(f) if r["part"] in READER_PARTS]
+        pairs = [(r["text"], int(r["label"])) for r in csv.DictReader(f) if r["part"] in parts]
     if catalogue:
         with asset("products.csv").open(encoding="utf-8", newline="") as f:
             pairs += [(s, 0) for r in csv.DictReader(f) for s in re.split("[。！？]", r["description"]) if len(s) > 6]
-    model = make_pipeline(TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True),
-                          LogisticRegression(C=10, class_weight="balanced", solver="liblinear", random_state=0))
+    model = make_pipeline(TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, preprocessor=_folded),
+                          LogisticRegression(C=100, class_weight="balanced", solver="liblinear", random_state=0))
     return model.fit(*zip(*pairs, strict=True))
 
 def suspicion(texts: list[str]) -> list[float]:
     "Probability for each sentence that it breaks the rules, 0 to 1; from `READER_THRESHOLD` on a person should look at it (a hint without an article)."
     return _reader().predict_proba([_require_text(t) for t in texts])[:, 1].tolist() if texts else []
+
+def judge(texts: list[str]) -> list[bool]:
+    "Whether a person should look at each sentence: the table objects and the reader does not hold it harmless (`READER_DOUBT`), or the reader suspects it."
+    return [p >= READER_THRESHOLD or (p >= READER_DOUBT and not is_clean(t)) for t, p in zip(texts, suspicion(texts), strict=True)]
+

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ecom_nbdev.compliance import COLUMNS, READER_PARTS, READER_THRESHOLD, SEVERITIES, check, clean, is_clean, load_terms, suspicion
+from ecom_nbdev.compliance import COLUMNS, READER_PARTS, READER_THRESHOLD, SEVERITIES, check, clean, is_clean, judge, load_terms, suspicion
 from ecom_nbdev.core import EcomError, asset
 
 
@@ -94,11 +94,37 @@ def test_evaluation_set():
     with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     parts = {r["part"] for r in rows}
-    assert len(rows) == len({r["text"] for r in rows}) >= 1000 and parts - set(READER_PARTS) == {"H-test", "L"}
+    assert len(rows) == len({r["text"] for r in rows}) >= 3000 and parts - set(READER_PARTS) == {"H-test", "M-test"}
     for part in sorted(parts):
         own = [(r["label"] == "1", not is_clean(r["text"])) for r in rows if r["part"] == part]
         assert sum(a and b for a, b in own) / sum(b for _, b in own) >= 0.93, part
-        assert sum(a and b for a, b in own) / sum(a for a, _ in own) >= (0.35 if part == "L" else 0.9), part
+        assert sum(a and b for a, b in own) / sum(a for a, _ in own) >= {"M-test": 0.65, "N-train": 0.8}.get(part, 0.9), part
+
+
+def test_judge_on_parts_never_trained_on():
+    with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
+        own = [r for r in csv.DictReader(f) if r["part"] in ("H-test", "M-test")]
+    said, true = judge([r["text"] for r in own]), [r["label"] == "1" for r in own]
+    hit = sum(a and b for a, b in zip(said, true, strict=True))
+    assert len(own) == 267 and hit / sum(said) >= 0.92 and hit / sum(true) >= 0.94
+
+
+def test_judge_needs_both_readers_to_agree_on_the_table():
+    assert judge(["稳赚不赔，跟着老师买", "喝它三天，血压血糖都下来了", "杯子是陶瓷的，三百毫升"]) == [True, True, False] and judge([]) == []
+    with pytest.raises(EcomError, match="必须是字符串"):
+        judge([3])
+
+
+@pytest.mark.parametrize("text", ["不敢说第一，只是好吃", "谈不上顶级，够用", "别人问是不是特供，不是，普通超市货", "护手霜不祛斑，防干裂", "开光这种事我们不做", "这茶治不了失眠", "课程不保证录取",
+                                  "据本店2024年6月问卷，312位买家中有241位觉得合适", "最高九挡，最低三挡"])
+def test_denials_and_evidence(text):
+    assert is_clean(text), check(text)
+
+
+@pytest.mark.parametrize("text", ["不做第二，只做第一", "这不是第一品牌是什么", "减肥，不是梦", "不敢说别的，全网最低", "敢称第二，没人敢称第一", "老寒腿贴半个月全好了", "某部委机关食堂指定用茶",
+                                  "zhi疗失眠", "奶粉和母乳一模一样"])
+def test_denials_that_are_none(text):
+    assert not is_clean(text)
 
 
 @pytest.mark.parametrize("text", [

@@ -17,10 +17,12 @@ from ecom_nbdev.generate import (
     cited_sentences,
     copy_prompt,
     digest_messages,
+    facts_of,
     fence,
     form_problems,
     gives_orders,
     ground,
+    invention,
     number,
     quantities,
     read_answer,
@@ -156,7 +158,7 @@ def test_what_an_attack_claims_is_not_supported(i):
 def test_attacks_in_reviews_stay_data(i):
     attack, wanted = ATTACKS[i]
     texts = ["炸篮很好洗，看得见上色。", attack, "声音有点大，客服态度差。"]
-    prompt = digest_messages(review_rows(texts), 2, attack)[1]["content"]
+    prompt = digest_messages(review_rows(texts), 2, attack)[-1]["content"]
     assert prompt.count("<评论>") == prompt.count("</评论>") == 1 and attack not in prompt
     assert all(wanted.lower() not in c.text.lower() for c in summarize(texts, n=3).points)
 
@@ -210,6 +212,24 @@ def test_negation_must_agree():
     sand, gel = GOODS["P0274"], GOODS["P0136"]
     assert not check_facts("这款猫砂可以冲马桶。", sand)[0].supported and check_facts("这款猫砂不可冲马桶。", sand)[0].supported
     assert not check_facts("儿童也适合食用。", gel)[0].supported and check_facts("不适合孕妇和儿童。", gel)[0].supported
+
+
+@pytest.mark.parametrize("item,text", [("P0017", "一秒连拍十五张。"), ("P0118", "蛋白质一百克里有13.5克。"), ("P0118", "三十九块九一袋十斤。"), ("P0090", "棉占八成五，剩下一成半是聚酯。"), ("P0355", "一比三百兑水。"),
+                                       ("P0321", "大理石台面别用它,毕竟是弱酸的。"), ("P0275", "活性炭去味。"), ("P0191", "低档开着能撑十二个钟头。"), ("P0067", "不到五十元。")])
+def test_other_ways_of_writing_are_supported(item, text):
+    assert check_facts(text, GOODS[item])[0].supported, check_facts(text, GOODS[item])
+
+
+@pytest.mark.parametrize("item,text", [("P0150", "奶嘴跟贝亲通用。"), ("P0015", "现在带走还附一只机械键盘。"), ("P0154", "小鲨鱼蓝、珊瑚红双色可选。"), ("P0007", "充电时手机一点也不烫。"), ("P0090", "棉占七成五。"), ("P0118", "蛋白质一百克里有18克。"),
+                                       ("P0033", "六升的炸锅，读完成绩提升看得见。"), ("P0069", "芦荟含量高达百分之九十八。")])
+def test_inventions_are_not(item, text):
+    assert not check_facts(text, GOODS[item])[0].supported
+
+
+def test_invention_is_a_probability_that_the_facts_lower():
+    said, facts = "正面有观察窗和照明灯，能看着食物上色。", facts_of(FRYER)
+    assert invention(said, facts) < 0.1 < invention(said, facts_of(GOODS["P0274"])) <= 1
+    assert invention(said, facts) == invention(said.replace("，", ","), facts)
 
 
 @pytest.mark.parametrize("word,values", [("十", (10.0,)), ("二十五", (25.0,)), ("两百", (200.0,)), ("一万二", (12000.0,)), ("三五", (3.0, 5.0)), ("零点五", (0.5,)), ("一千零八", (1008.0,)),
@@ -269,9 +289,11 @@ def test_a_model_that_obeys_an_attack_is_not_printed():
 
 
 @pytest.mark.parametrize("answer,good,why", [("很好。", 0, "没有引用"), ("很好。[7]", 0, "不存在"), ("用了三年。[0]", 0, "三年"), ("洗起来方便。[0]", 1, ""),
-                                             ("[0]", 0, None), ("洗起来方便[0][2]。", 1, ""), ("- 洗起来方便。 [0, 2]", 1, "")])
+                                             ("[0]", 0, None), ("洗起来方便[0][2]。", 1, ""), ("- 洗起来方便。 [0, 2]", 1, ""),
+                                             ("[0] 洗起来方便。", 1, ""), ("包装破了，客服不理。[0]", 0, "对不上"), ("两人说方便。[0][2]", 1, ""), ("三人说方便。[0][2]", 0, "三人"),
+                                             ("方便。[0]\n方便。[2]", 1, "")])
 def test_citations(answer, good, why):
-    kept, dropped = cited_sentences(answer, {0: "炸篮很好洗", 2: "好洗"})
+    kept, dropped = cited_sentences(answer, {0: "炸篮洗起来很方便", 2: "方便"})
     assert len(kept) == good and (not why or why in dropped[0][1]) and (why is not None or not dropped)
 
 
