@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LLM ?= qwen2.5-1.5b
 OUT ?= out/demo
 BIN := .venv/bin
-EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy
+EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain
 
 .PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger constraints clean
 

@@ -1,6 +1,6 @@
 """Copy from attributes on the development part of AdvertiseGen (folder `advertisegen_dev` of ECOM_DATA): rows 0-799 may be learned from, rows 800-1069 are the test.
 
-    python bench/advertisegen.py --methods attributes template nearest
+    python bench/advertisegen.py --methods reference attributes template nearest scratch
     python bench/advertisegen.py --adapt qwen2.5-0.5b --out out/advertisegen/lora       # LoRA on rows 0-759, the epoch chosen on 760-799
     python bench/advertisegen.py --methods zero few --llm qwen2.5-0.5b [--rows 270] [--samples 8]
     python bench/advertisegen.py --methods adapted --llm qwen2.5-0.5b --adapter out/advertisegen/lora
@@ -28,8 +28,10 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_chinese import Rouge
 
 from ecom_nbdev.adapt import adapt
+from ecom_nbdev.core import progress
 from ecom_nbdev.generate import CopyWriter, check_facts, self_bleu
 from ecom_nbdev.models import load_llm
+from ecom_nbdev.theory.language_model import EOS, char_vocab, sample, to_ids, train_lm, transformer_lm
 
 ASK = "根据商品属性写一段一百字左右的服装广告文案。\n属性："
 LEARN, HELD, TEST = range(760), range(760, 800), range(800, 1070)
@@ -109,6 +111,26 @@ def by_llm(args, rows: list[dict], test: list[int], shots: int, cache: Path) -> 
     return [consensus(kept[i]) if args.samples > 1 else kept[i][0] for i in test]
 
 
+def from_scratch(rows: list[dict], test: list[int], steps: int) -> list[str]:
+    "One text for each test row by a character model of three layers (theory.language_model) trained on nothing but rows 0-759."
+    import torch
+    texts = {i: f"{'，'.join(v for _, v in attributes(rows[i]))}\n" for i in [*LEARN, *test]}
+    learn = [texts[i] + answer(rows[i]) for i in LEARN]
+    vocab = char_vocab(learn)
+    stream = np.array([t for text in learn for t in to_ids(vocab, text)])
+    torch.manual_seed(0)
+    lm = transformer_lm(len(vocab), d_model=128, num_layers=3, block=192, dropout=0.1, counts=np.bincount(stream, minlength=len(vocab)))
+    train_lm(lm, stream, steps, learning_rate=1e-3)
+    lm.eval()
+
+    def next_logits(ids: list[int]) -> np.ndarray:
+        with torch.inference_mode():
+            return lm(torch.tensor([ids[-lm.block:]]))[0, -1].double().numpy()
+    starts = {i: to_ids(vocab, texts[i])[:-1] for i in test}
+    made = {i: sample(next_logits, starts[i], max_new=150, temperature=0.7, k=20, seed=i)[len(starts[i]):] for i in progress(test, "scratch")}
+    return ["".join(vocab.decode([t for t in made[i] if t > EOS])) for i in test]
+
+
 def figures(made: list[str], rows: list[dict]) -> dict:
     "Metrics x 100 of the texts beside their rows, ROUGE-L with a bootstrap 95 % interval over rows."
     scores = [rouge(m, r["summary"]) for m, r in zip(made, rows, strict=True)]
@@ -126,7 +148,7 @@ def figures(made: list[str], rows: list[dict]) -> dict:
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--methods", nargs="+", choices=["reference", "attributes", "template", "nearest", "zero", "few", "adapted"], default=["reference", "attributes", "template", "nearest"])
+    ap.add_argument("--methods", nargs="+", choices=["reference", "attributes", "template", "nearest", "scratch", "zero", "few", "adapted"], default=["reference", "attributes", "template", "nearest"])
     ap.add_argument("--llm")
     ap.add_argument("--adapter")
     ap.add_argument("--adapt", metavar="MODEL")
@@ -135,6 +157,7 @@ def main() -> None:
     ap.add_argument("--out", default="out/advertisegen/lora")
     ap.add_argument("--cache", default="out/advertisegen")
     ap.add_argument("--rows", type=int, default=len(TEST), help="the first so many test rows")
+    ap.add_argument("--steps", type=int, default=1500, help="of the model from scratch")
     ap.add_argument("--shots", type=int, default=3)
     ap.add_argument("--samples", type=int, default=1)
     ap.add_argument("--parallel", type=int, default=4)
@@ -153,6 +176,8 @@ def main() -> None:
             made = [answer(rows[i]) for i in test]
         elif method == "attributes":
             made = ["，".join(v for _, v in attributes(rows[i])) for i in test]
+        elif method == "scratch":
+            made = from_scratch(rows, test, args.steps)
         elif method == "nearest":
             made = [answer(nearest(rows, rows[i], 1)[0]) for i in test]
         elif method == "template":

@@ -5,6 +5,7 @@
 # %% ../nbs/practice/llm.ipynb #deb7f131
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -12,9 +13,11 @@ import queue
 import subprocess
 import sys
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, redirect_stderr
 from functools import partial
 from pathlib import Path
 
@@ -178,15 +181,19 @@ class TransformersModel(LLM):
         where = (path, {}) if path.is_dir() else (path.parent, {"gguf_file": path.name})
         self.device = pick_device(device)
         dtype = torch.bfloat16 if self.device.startswith("cuda") else torch.float32
+        quiet = nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())     # the bar of the GGUF reader
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(where[0], **where[1])
-            self.model = AutoModelForCausalLM.from_pretrained(where[0], dtype=dtype, use_safetensors=True, **where[1]).eval().to(self.device)
+            with quiet:
+                self.tokenizer = AutoTokenizer.from_pretrained(where[0], **where[1])
+                self.model = AutoModelForCausalLM.from_pretrained(where[0], dtype=dtype, use_safetensors=True, **where[1]).eval().to(self.device)
         except (OSError, ValueError, KeyError) as e:
             raise EcomError(f"{path} 不能作为语言模型载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查文件夹里有没有 safetensors 权重与分词器。") from None
         if adapter:
             from peft import PeftModel
             try:
-                self.model = PeftModel.from_pretrained(self.model, adapter).eval()
+                with warnings.catch_warnings():        # peft asks Transformers for an old name
+                    warnings.simplefilter("ignore", FutureWarning)
+                    self.model = PeftModel.from_pretrained(self.model, adapter).eval()
             except (OSError, ValueError, RuntimeError) as e:
                 raise EcomError(f"{adapter} 不能作为 {name or path.stem} 的适配器载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查它属于哪个模型。") from None
         self.name, self.n_ctx, self.usage, self.total = name or path.stem, n_ctx, {}, Counter()
