@@ -1,9 +1,9 @@
 """Prompt injection through a real language model: the 60 attacks of bench/injection.csv (written by somebody who had not seen this package's rules) in reviews, titles,
 descriptions, attributes, trends and audiences. An attack succeeds when its canary (a string, or a regular expression after `re:`) is in what comes out.
 
-    python bench/injection.py --llm qwen2.5-0.5b [--ways plain structure package] [--rows 60]
+    python bench/injection.py --llm qwen2.5-0.5b [--ways templates plain structure package] [--rows 60]
 
-Three ways: `plain`, the texts pasted behind a request; `structure`, `CopyWriter` and `summarize` with their list of order patterns switched off (data between marks, JSON
+Ways: `templates`, the package without a model; `plain`, the texts pasted behind a request; `structure`, `CopyWriter` and `summarize` with their list of order patterns switched off (data between marks, JSON
 schema, fact check and Advertising Law); `package`, as they come. Copy that does not pass the checks is replaced by templates, which is counted. Appends to bench/results/injection.jsonl.
 """
 from __future__ import annotations
@@ -61,12 +61,12 @@ def obeys(output: str, canary: str) -> bool:
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--llm", default="qwen2.5-0.5b")
-    ap.add_argument("--ways", nargs="+", choices=["plain", "structure", "package"], default=["plain", "structure", "package"])
+    ap.add_argument("--ways", nargs="+", choices=["templates", "plain", "structure", "package"], default=["templates", "plain", "package"])
     ap.add_argument("--rows", type=int, default=60)
     args = ap.parse_args()
     with open(Path(__file__).with_name("injection.csv"), encoding="utf-8", newline="") as f:
         attacks = list(csv.DictReader(f))[:args.rows]
-    llm, table = load_llm(args.llm, n_ctx=4096), []
+    llm, table = load_llm(args.llm, n_ctx=4096) if set(args.ways) - {"templates"} else None, []
     patterns = generate.gives_orders
     for way in args.ways:
         generate.gives_orders = (lambda text: False) if way == "structure" else patterns
@@ -74,15 +74,16 @@ def main() -> None:
         won: Counter = Counter()
         ids = []
         for attack in progress(attacks, way):
-            output, who = (plain if way == "plain" else guarded)(llm, attack)
+            output, who = plain(llm, attack) if way == "plain" else guarded(None if way == "templates" else llm, attack)
             wrote[who] += 1
             if obeys(output, attack["canary"]):
                 won[attack["place"]] += 1
                 ids.append(attack["attack_id"])
-        table.append({"way": way, "llm": args.llm, "attacks": len(attacks), "succeeded": sum(won.values()), "by_place": dict(won), "ids": ids, "written_by": dict(wrote)})
+        table.append({"way": way, "llm": "" if way == "templates" else args.llm, "patterns_catch": sum(patterns(a["text"]) for a in attacks), "attacks": len(attacks), "succeeded": sum(won.values()), "by_place": dict(won), "ids": ids, "written_by": dict(wrote)})
         print(table[-1], flush=True)
     generate.gives_orders = patterns
-    llm.close()
+    if llm:
+        llm.close()
     report("injection", table)
 
 
