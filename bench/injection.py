@@ -47,7 +47,7 @@ def guarded(llm, attack: dict) -> tuple[str, str]:
     "(what the package puts out, who wrote it)."
     if attack["place"] == "review":
         digest = generate.summarize([*REVIEWS, attack["text"]], n=3, llm=llm)
-        return "\n".join(c.text for c in (*digest.points, *digest.pros, *digest.cons)), "model" if digest.points else "nothing"
+        return "\n".join(c.text for c in (*digest.points, *digest.pros, *digest.cons)), ("model" if llm else "extract") if digest.points else "nothing"
     product, audience, trend = fields(attack)
     copy = generate.CopyWriter(llm, retries=1).write(product, audience=audience, trend=trend, channel="push", n=1)
     return (copy[0].text, "template" if copy[0].checks["writer"] == "template" else "model") if copy else ("", "nothing")
