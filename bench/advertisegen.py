@@ -28,6 +28,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_chinese import Rouge
 
 from ecom_nbdev.adapt import adapt
+from ecom_nbdev.apps.behaviour import bootstrap_interval
 from ecom_nbdev.core import progress
 from ecom_nbdev.generate import CopyWriter, check_facts, self_bleu
 from ecom_nbdev.models import load_llm
@@ -136,8 +137,7 @@ def figures(made: list[str], rows: list[dict]) -> dict:
     scores = [rouge(m, r["summary"]) for m, r in zip(made, rows, strict=True)]
     bleu = [sentence_bleu([list(r["summary"])], list(m or "空"), smoothing_function=SmoothingFunction().method3) for m, r in zip(made, rows, strict=True)]
     longest = np.array([s["rouge-l"] for s in scores])
-    draws = np.random.default_rng(0).integers(0, len(longest), (2000, len(longest)))
-    low, high = np.percentile(longest[draws].mean(1), [2.5, 97.5]) * 100
+    low, high = (100 * x for x in bootstrap_interval(longest, 2000))
     grounded = [g for m, r in zip(made, rows, strict=True) for g in check_facts(m, product(r))]
     covered = [np.mean([v in m for _, v in attributes(r)]) for m, r in zip(made, rows, strict=True)]
     row = {"bleu4": np.mean(bleu), "rouge1": np.mean([s["rouge-1"] for s in scores]), "rouge2": np.mean([s["rouge-2"] for s in scores]), "rougeL": longest.mean()}

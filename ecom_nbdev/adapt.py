@@ -5,7 +5,6 @@
 # %% ../nbs/practice/adapt.ipynb #07e7268f
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .core import EcomError, atomic_path, progress, require
+from .core import EcomError, atomic_path, make_folder, progress, require, write_json
 from .models import resolve
 from .training import Checkpoint, fingerprint, rate_factor, train_batches, trainable
 
@@ -108,8 +107,7 @@ class _Upper:
         matrices = {k: p.detach().float().cpu().numpy() for k, p in self.encoder.named_parameters() if p.requires_grad}
         with atomic_path(out / "adapter.gguf") as tmp:
             write_gguf(tmp, matrices, card["alpha"], self.encoder.config.model_type)
-        with atomic_path(out / "card.json") as tmp:
-            tmp.write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_json(out / "card.json", card)
 
 def write_gguf(path: str | os.PathLike, matrices: dict[str, np.ndarray], alpha: float, arch: str) -> None:
     "LoRA matrices under peft's names (A: rank x in, B: out x rank) as a GGUF adapter."
@@ -139,8 +137,7 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
         raise EcomError(f"{len(chats)} 段对话、{len(answers)} 个答案，留出 {len(valid[0])} 与 {len(valid[1])}：两边要一样多，且至少一对。")
     if min(layers, rank, epochs, batch_rows, every) < 1:
         raise EcomError(f"layers={layers}、rank={rank}、epochs={epochs}、batch_rows={batch_rows}、every={every} 中有无效的：都应为正整数。")
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    out = make_folder(out)
     name = str(model).removeprefix("hf:")
     base = TransformersModel(resolve(name), name)
     torch.manual_seed(seed)
@@ -166,12 +163,16 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
         optimizer.zero_grad()
         run |= {"step": step, "summed": run["summed"] + loss.item() * tokens, "tokens": run["tokens"] + tokens}
         if ended := step == len(plan) or plan[step][0] != epoch:
-            row = {"epoch": epoch, "loss": round(run["summed"] / run["tokens"], 4), "valid_loss": net.mean_loss(range(len(train), len(train) + len(held)))}
-            better = not held or all(row["valid_loss"] < h["valid_loss"] for h in run["history"])
-            run |= {"summed": 0.0, "tokens": 0, "history": [*run["history"], row]}
-            if better:
+            if _close_epoch(net, run, epoch, range(len(train), len(train) + len(held))):
                 best = {k: p.detach().clone() for k, p in trainable(net).items()}
                 net.write(out, {"model": net.encoder.peft_config["default"].base_model_name_or_path, **settings, "pairs": len(train), "history": run["history"]})
         if ended or step % every == 0:
             keeper.save(net, optimizer, run, best)
     return run["history"]
+
+def _close_epoch(net: _Upper, run: dict, epoch: int, held: Sequence[int]) -> bool:
+    "Add the losses of an epoch, also over the examples `held`, to the history of `run`; True when it is the best so far, or none is held out."
+    row = {"epoch": epoch, "loss": round(run["summed"] / run["tokens"], 4), "valid_loss": net.mean_loss(held)}
+    better = not held or all(row["valid_loss"] < h["valid_loss"] for h in run["history"])
+    run |= {"summed": 0.0, "tokens": 0, "history": [*run["history"], row]}
+    return better

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['METHODS', 'OPPOSITES', 'WordWeight', 'word_spans', 'kept_texts', 'log_odds', 'occlusion', 'shapley', 'token_shares',
-           'gradient_input', 'integrated_gradients', 'rollout', 'read_part', 'explain', 'attention_maps', 'top_words',
-           'drops', 'faithfulness', 'to_html', 'Change', 'Counterfactual', 'word_changes', 'changed', 'counterfactual',
-           'swap_test', 'EvidenceCheck', 'evidence_check']
+__all__ = ['METHODS', 'OPPOSITES', 'WordWeight', 'word_spans', 'kept_texts', 'log_odds', 'odds_of', 'occlusion', 'shapley',
+           'token_shares', 'gradient_input', 'integrated_gradients', 'rollout', 'read_part', 'explain',
+           'attention_maps', 'top_words', 'drops', 'faithfulness', 'to_html', 'Change', 'Counterfactual',
+           'word_changes', 'changed', 'counterfactual', 'swap_test', 'EvidenceCheck', 'evidence_check']
 
 # %% ../nbs/frontier/explain.ipynb #c45c98d5
 class WordWeight(NamedTuple):
@@ -48,9 +48,13 @@ def kept_texts(text: str, spans: Sequence[tuple[int, int]], keep: np.ndarray) ->
 def log_odds(classifier, texts: Sequence[str], column: int) -> np.ndarray:
     "float (n,): log p / (1 - p) of the class `column` for each text, by any object with `predict_proba`."
     found = list(dict.fromkeys(texts))
-    proba = np.maximum(np.asarray(classifier.predict_proba(found), float), 1e-12)
-    odds = dict(zip(found, np.log(proba[:, column]) - np.log(np.delete(proba, column, 1).sum(1)), strict=True))
+    odds = dict(zip(found, odds_of(classifier.predict_proba(found), column), strict=True))
     return np.array([odds[t] for t in texts])
+
+def odds_of(proba: np.ndarray, column: int) -> np.ndarray:
+    "float (n,): log p / (1 - p) of the class `column` of probabilities (n, classes)."
+    proba = np.maximum(np.asarray(proba, float), 1e-12)
+    return np.log(proba[:, column]) - np.log(np.delete(proba, column, 1).sum(1))
 
 # %% ../nbs/frontier/explain.ipynb #ef7d85f7
 def occlusion(value: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndarray:
@@ -260,12 +264,6 @@ def drops(classifier, text: str, spans: Sequence[tuple[int, int]], column: int, 
     without, alone = np.split(proba[0] - proba[1:], 2)
     return without, alone
 
-def _mean_interval(values: Sequence[float], seed: int = 0, resamples: int = 1000) -> tuple[float, float, float]:
-    "(mean, low, high): 95 % percentile bootstrap of the mean."
-    v = np.asarray(values, float)
-    means = v[np.random.default_rng(seed).integers(0, len(v), (resamples, len(v)))].mean(1)
-    return float(v.mean()), *map(float, np.quantile(means, [0.025, 0.975]))
-
 def faithfulness(classifier, texts: Sequence[str], methods: Sequence[str] = METHODS, share: float = 0.2, seed: int = 0, draws: int = 5) -> pd.DataFrame:
     """How much the `share` of words that each of the methods finds most important decides (DeYoung et al. 2020), and a random choice (mean of `draws`).
 
@@ -273,6 +271,8 @@ def faithfulness(classifier, texts: Sequence[str], methods: Sequence[str] = METH
     the texts; seconds a text (mean). Errors: `EcomError` as from `explain`, and without texts or with a share outside (0, 1).
     """
     import pandas as pd
+
+    from ecom_nbdev.apps.behaviour import bootstrap_interval
     if isinstance(texts, str) or not len(texts):
         raise EcomError("texts 应是文本的列表，至少一条。")
     if not 0 < share < 1:
@@ -296,7 +296,7 @@ def faithfulness(classifier, texts: Sequence[str], methods: Sequence[str] = METH
     table = {}
     for m, rows in found.items():
         measures = zip(("comprehensiveness", "sufficiency", "gain"), np.array(rows).T, strict=False)
-        table[m] = {name + end: v for name, values in measures for end, v in zip(("", "_low", "_high"), _mean_interval(values, seed), strict=True)}
+        table[m] = {name + end: v for name, values in measures for end, v in zip(("", "_low", "_high"), (float(values.mean()), *bootstrap_interval(values, seed=seed)), strict=True)}
         table[m]["seconds"] = float(np.mean([r[3] for r in rows]))
     return pd.DataFrame(table).T.rename_axis("method").reset_index()
 
@@ -368,9 +368,8 @@ def counterfactual(classifier, text: str, max_changes: int = 3, beam: int = 8) -
 
     def judge(sets: list[tuple[Change, ...]]) -> list[tuple[float, bool]]:
         "(log-odds of the first label, whether the label is another) after each set of changes."
-        texts = [changed(text, s) for s in sets]
-        flips = np.argmax(classifier.predict_proba(texts), 1) != column
-        return list(zip(log_odds(classifier, texts, column).tolist(), flips.tolist(), strict=True))
+        proba = np.asarray(classifier.predict_proba([changed(text, s) for s in sets]))
+        return list(zip(odds_of(proba, column).tolist(), (proba.argmax(1) != column).tolist(), strict=True))
 
     states: list[tuple[Change, ...]] = [()]
     for _ in range(max_changes):

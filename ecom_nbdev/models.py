@@ -721,7 +721,8 @@ def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parall
     kind, _, rest = str(name).partition(":")
     if adapter and kind == "openai":
         raise EcomError(f"适配器 {adapter} 用不上：{name} 在服务端，不能带本机的适配器。")
-    if adapter and not (lora := Path(adapter, "adapter.gguf")).is_file():
+    lora = Path(adapter, "adapter.gguf") if adapter else None
+    if lora and not lora.is_file():
         raise EcomError(f"{adapter} 里没有 adapter.gguf：adapter 应是 adapt 写出的文件夹。")
     if kind == "openai":
         return OpenAIModel(rest, **endpoint)
@@ -732,8 +733,8 @@ def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parall
         return TransformersModel(resolve(rest), str(name), n_ctx, adapter=adapter)
     if isolated:
         from ecom_nbdev.llm import IsolatedModel
-        return IsolatedModel(resolve(name), str(name), n_ctx, parallel, adapter=adapter and lora)
-    return GGUFModel(resolve(name), str(name), n_ctx, parallel, adapter and lora)
+        return IsolatedModel(resolve(name), str(name), n_ctx, parallel, adapter=lora)
+    return GGUFModel(resolve(name), str(name), n_ctx, parallel, lora)
 
 
 # %% ../nbs/practice/models.ipynb #5c81db43

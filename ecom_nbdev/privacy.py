@@ -670,8 +670,9 @@ def presidio_engine(tagger=None):
             return True
 
         def process_text(self, text, language):
-            doc = spacy.tokens.Doc(self.vocab, words=[t.text for t in _tokens(text)], spaces=[False] * len(_tokens(text)))
-            found = [e for e in tagger.predict([text])[0]] if tagger is not None and text else []
+            words = [t.text for t in _tokens(text)]
+            doc = spacy.tokens.Doc(self.vocab, words=words, spaces=[False] * len(words))
+            found = tagger.predict([text])[0] if tagger is not None and text else []
             ents = [doc.char_span(e.start, e.end, e.label, alignment_mode="expand") for e in found]
             doc.ents = spacy.util.filter_spans([e for e in ents if e is not None])
             return NlpArtifacts(list(doc.ents), doc, [t.idx for t in doc], [t.text for t in doc], self, language, [e.score for e in found][:len(doc.ents)])
