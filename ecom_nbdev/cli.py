@@ -233,9 +233,13 @@ def ads(users: Users, ads: Annotated[Path, typer.Option("--ads", help="广告表
 def campaign(users: Users, products: Annotated[Path, typer.Option("--products", help="商品表。")], trends: Annotated[Path, typer.Option("--trends", help="趋势表（text,start,end）。")],
              out: Out, llm: Annotated[str, typer.Option(help="qwen2.5-1.5b、qwen2.5-0.5b、.gguf 路径、openai:模型名，或 none（模板）。")] = "none",
              brief: Annotated[str, typer.Option(help="活动要求，写进提示词。")] = "", today: Annotated[Optional[str], typer.Option(help="日期，如 2026-11-24；默认今天。")] = None,  # noqa: UP007
+             channel: Annotated[Optional[list[str]], typer.Option(help="另外要写的渠道：title、video、note、sms、push、description；可以写几次。")] = None,  # noqa: UP007
              text: TextColumn = "text", as_json: Json = False) -> None:
     "分人群、选热点与商品、写文案；过不了事实与广告法检查的不放行。"
     from ecom_nbdev.apps.campaign import CampaignPlanner
+    from ecom_nbdev.generate import CHANNELS
+    if wrong := set(channel or ()) - set(CHANNELS):
+        raise EcomError(f"--channel {wrong.pop()} 无效：只能是 {'、'.join(CHANNELS)}。")
     model = None
     if llm != "none":
         from ecom_nbdev.models import load_llm
@@ -244,7 +248,7 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
     events, bad_trends = side_table(trends, "text", ["text"], out)
     profiles, rejected = load_profiles(users, text, out, catalogue)
     log = out.with_name(f".{out.name}.llm.jsonl") if model else None
-    plan = CampaignPlanner(llm=model, log=log).plan(profiles, catalogue, events, brief=brief, today=today)
+    plan = CampaignPlanner(llm=model, log=log, formats=channel or ()).plan(profiles, catalogue, events, brief=brief, today=today)
     plan.to_json(out)
     for note in plan.notes:
         typer.echo(note, err=True)
@@ -252,8 +256,9 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
         log.unlink(missing_ok=True)
     if as_json:
         typer.echo(json.dumps(plan.to_list(), ensure_ascii=False))
+    extra = "".join(f"，{CHANNELS[c].name} {sum(len(s.channels.get(c, [])) for s in plan.segments)} 份" for c in channel or ())
     where = out if rejected else f"{out}.{products.stem if bad else trends.stem}"
-    finish(f"{len(plan.segments)} 个人群，{plan.n_ready} 份可用文案，{plan.n_withheld} 份未放行，写到 {out}", rejected + bad + bad_trends, where)
+    finish(f"{len(plan.segments)} 个人群，{plan.n_ready} 份可用文案，{plan.n_withheld} 份未放行{extra}，写到 {out}", rejected + bad + bad_trends, where)
 
 # %% ../nbs/apps/cli.ipynb #5f782e70
 @command(app, "demo")

@@ -48,6 +48,24 @@ def step(text: str, *command: str | Path) -> None:
         sys.exit(f"安装没有完成（{text}）：请看上面的信息，改正后再运行一次 make setup，已下载的不会重来。")
 
 
+def pip_setting(python: Path, key: str) -> str:
+    "What pip would use for `key` (environment, then its configuration files), or nothing."
+    asked = subprocess.run([str(python), "-m", "pip", "config", "get", f"global.{key}"], capture_output=True, text=True)
+    return os.environ.get(f"PIP_{key.upper().replace('-', '_')}") or (asked.stdout.strip() if asked.returncode == 0 else "")
+
+
+def with_uv(python: Path, target: str) -> bool:
+    "Install by uv from the places pip would use, in a third of pip's time; False where that cannot be done, so that pip does it."
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", "constraints.txt", "uv"]
+    if subprocess.run(pip, cwd=ROOT, capture_output=True).returncode:
+        return False
+    web = [u for u in pip_setting(python, "extra-index-url").split() if u.startswith("http")] + cpu_index()[1:]
+    env = {"UV_DEFAULT_INDEX": pip_setting(python, "index-url"), "UV_INDEX": " ".join(web), "UV_FIND_LINKS": ",".join(pip_setting(python, "find-links").split()),
+           "SSL_CERT_FILE": pip_setting(python, "cert"), "UV_INDEX_STRATEGY": "unsafe-best-match", "UV_HTTP_TIMEOUT": "180"}
+    command = [BIN / "uv", "pip", "install", "-q", "--python", python, "-c", "constraints.txt", "-e", target]
+    return not subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | {k: v for k, v in env.items() if v}).returncode
+
+
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain")
@@ -60,8 +78,10 @@ def main() -> None:
     if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
         step("建立 .venv", sys.executable, "-m", "venv", VENV)
     python = BIN / "python"
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "constraints.txt", *cpu_index()]
-    step("安装依赖（约 2.5 GB 磁盘，可随时中断）", *pip, "-e", f".[{extras}]")
+    print("== 安装依赖（约 4.6 GB 磁盘，可随时中断）", flush=True)
+    if not with_uv(python, f".[{extras}]"):
+        pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "constraints.txt", *cpu_index()]
+        step("uv 装不了，改用 pip", *pip, "-e", f".[{extras}]")
     step("展开句向量模型 e5-small", BIN / "ecom", "models", "pull", "e5-small")
     step("取得公式字体 KaTeX", python, "scripts/site.py", "--katex")
     ready.write_text(mark(extras))

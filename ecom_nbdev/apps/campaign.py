@@ -33,7 +33,7 @@ __all__ = ['Segment', 'user_matrix', 'segment_users', 'current_trends', 'product
 # %% ../../nbs/apps/campaign.ipynb #8021c252
 @dataclass
 class Segment:
-    "A group of users: readable name, their ids, their main interests with mean weights, mean price sensitivity (None when unknown)."
+    "A group of users: readable name, their ids, main interests with mean weights, mean price sensitivity (None when unknown); its copies, and those of further `channels`."
     segment: str
     user_ids: list[str]
     interests: dict[str, float]
@@ -43,6 +43,7 @@ class Segment:
     brief: str = ""
     ready: list[dict] = field(default_factory=list)
     withheld: list[dict] = field(default_factory=list)
+    channels: dict[str, list[dict]] = field(default_factory=dict)
 
 def user_matrix(profiles: Sequence) -> tuple[np.ndarray, list[str]]:
     "float (n users, interests + 1): interest weights, and half the price sensitivity (0.25 when unknown); and the interests' names."
@@ -337,12 +338,15 @@ class CampaignPlanner:
     """Plans a campaign: segments of users, current trends, products, copy that passes all checks.
 
     Parameters: `llm` a model of `load_llm` or None for templates; `n_segments` (None: chosen by `choose` up to `max_segments`, see `segment_users`); `variants` copies a product;
-    `products_per_segment`; `embedder`; `log` file that keeps the model's answers (a killed run goes on); `seed`.
+    `products_per_segment`; `embedder`; `log` file that keeps the model's answers (a killed run goes on); `seed`; `formats` further channels of
+    `generate.CHANNELS` (sms, push, note, …) to write for, one copy a product.
     """
     def __init__(self, llm=None, n_segments: int | None = None, variants: int = 3, products_per_segment: int = 1, embedder=None,
-                 log: str | os.PathLike | None = None, seed: int = 0, choose: str = "silhouette", max_segments: int = 8):
+                 log: str | os.PathLike | None = None, seed: int = 0, choose: str = "silhouette", max_segments: int = 8,
+                 formats: Sequence[str] = ()):
         self.llm, self.n_segments, self.variants, self.products_per_segment = llm, n_segments, variants, products_per_segment
         self.embedder, self.log, self.seed, self.choose, self.max_segments = embedder, log, seed, choose, max_segments
+        self.formats = tuple(formats)
 
     def plan(self, profiles: Sequence, products, trends=None, brief: str = "", today: str | None = None, texts=None, channels=None, total: float | None = None,
              traffic: dict | None = None) -> Campaign:
@@ -364,9 +368,11 @@ class CampaignPlanner:
         writer = LLMWriter(self.llm, self.log, seed=self.seed) if self.llm else None
         rows = {str(r["item_id"]): r for r in products.to_dict("records")}
         jobs = [(s, rows[i]) for s in segments for i in s.product_ids]
+        failures = Counter()
         for s, product in progress(jobs, "文案", len(jobs)):
             self._write(s, product, s.trends[0] if s.trends else "", brief, writer)
-        failures = Counter(writer.failures) if writer else {}
+            failures.update(self._write_formats(s, product, brief))
+        failures.update(writer.failures if writer else ())
         return Campaign(segments, today, budget, ab_test, [f"语言模型有 {n} 次没有写出文案：{why}" for why, n in failures.items()])
 
     def _choose(self, segments: list[Segment], people: dict, products, trends) -> None:
@@ -412,6 +418,22 @@ class CampaignPlanner:
                 entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": False, "writer": "template"}}
                 (ready if result["passed"] else s.withheld).append(entry)
         s.ready += ready
+
+    def _write_formats(self, s: Segment, product: dict, brief: str) -> list[str]:
+        "One copy of the product for each of `formats` into `s.channels`; templates write where the model fails. Returns the model's failures."
+        from ecom_nbdev.generate import CopyWriter
+        who, failed = f"{next(iter(s.interests))}爱好者" if s.interests else "", []
+        for channel in self.formats:
+            asked = {"audience": who, "trend": s.trends[0] if s.trends else "", "channel": channel, "n": 1, "brief": brief}
+            try:
+                copies = CopyWriter(self.llm, self.seed).write(product, **asked)
+            except EcomError as e:
+                if self.llm is None:
+                    raise
+                failed.append(str(e))
+                copies = CopyWriter(None, self.seed).write(product, **asked)
+            s.channels.setdefault(channel, []).extend({"product_id": str(product["item_id"])} | {k: v for k, v in asdict(c).items() if k != "channel" and v} for c in copies)
+        return failed
 
 def _budget(channels, total: float | None, seed: int):
     "Allocation of `total` yuan (None: what the past periods spent on average) over the channels; None without any."
