@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LLM ?= qwen2.5-1.5b
 OUT ?= out/demo
 BIN := .venv/bin
-EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain
+EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale
 
 .PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger constraints clean
 
@@ -21,7 +21,7 @@ demo: setup
 
 # 两个进程各用一个线程：与笔记本的检验一样，每个文件留在一个进程里
 test: setup lint notebooks
-	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile
+	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile --durations=15 --durations-min=8
 
 test-gpu: setup
 	@$(BIN)/python scripts/notebooks.py --check --flag gpu

@@ -3,6 +3,7 @@
 Run: python bench/llm.py [--model qwen2.5-1.5b] [--runs 5]                      llama.cpp
      python bench/llm.py --engines llama.cpp transformers --model qwen2.5-0.5b   and Transformers on the same weights (the GGUF file, turned back into float32) and prompts
      python bench/llm.py --batch 8                                              eight prompts at a time against one by one
+     python bench/llm.py --prefix                                               a long common beginning, read for the first time and again (llama.cpp keeps it)
 Each engine runs in a process of its own; medians over the runs. Appends one JSON line to bench/results/llm.jsonl.
 """
 from __future__ import annotations
@@ -22,12 +23,30 @@ THINGS = ("豆腐猫砂", "保温杯", "羽绒服", "儿童绘本", "保湿面�
 PROMPT = "为一款{}写一段一百字左右的商品介绍，只说事实，不要夸张。"
 
 
-def one(engine: str, model: str, runs: int, tokens: int, parallel: int) -> dict:
+RULES = "只写资料里有的事实；不写没有依据的数字、产地、材质、功效与认证；不用绝对化的词；语气像朋友介绍；句子短。" * 12
+
+
+def again(llm, runs: int) -> dict:
+    "Seconds to the first token of prompts that begin alike: one whose beginning is new, and the ones after it; tokens that were not read again."
+    new, kept, saved = [], [], []
+    for run in range(runs):
+        for i, thing in enumerate(THINGS[:3]):
+            chat = [{"role": "system", "content": f"第 {run} 版规矩。{RULES}"}, {"role": "user", "content": PROMPT.format(thing)}]
+            start = time.perf_counter()
+            llm.chat(chat, max_tokens=1, seed=run)
+            (kept if i else new).append(time.perf_counter() - start)
+            saved += [llm.usage["cached_tokens"]] if i else []
+    return {"prompt_tokens": llm.usage["prompt_tokens"], "new_s": median(new), "again_s": median(kept), "cached_tokens": median(saved), "times": median(new) / median(kept)}
+
+
+def one(engine: str, model: str, runs: int, tokens: int, parallel: int, prefix: bool = False) -> dict:
     "Measurements of one engine in this process."
     start = time.perf_counter()
     name = f"hf:{resolve(model)}" if engine == "transformers" else model
     llm = load_llm(name, n_ctx=1024, parallel=parallel, isolated=False)
     row = {"engine": engine, "model": model, "load_s": time.perf_counter() - start}
+    if prefix:
+        return row | again(llm, runs) | memory()
     if parallel > 1:
         return row | batches(llm, runs, tokens, parallel) | memory()
     llm.generate(PROMPT.format(THINGS[-1]), max_tokens=8)
@@ -69,16 +88,17 @@ def main() -> None:
     ap.add_argument("--model", default="qwen2.5-1.5b")
     ap.add_argument("--engines", nargs="+", default=["llama.cpp"], choices=["llama.cpp", "transformers"])
     ap.add_argument("--batch", type=int, default=1, help="so many prompts at a time (llama.cpp)")
+    ap.add_argument("--prefix", action="store_true")
     ap.add_argument("--runs", type=int, default=5)
     ap.add_argument("--tokens", type=int, default=96)
     ap.add_argument("--one", action="store_true", help="measure the one engine in this process (used by the command itself)")
     args = ap.parse_args()
     if args.one:
-        print(json.dumps(one(args.engines[0], args.model, args.runs, args.tokens, args.batch)))
+        print(json.dumps(one(args.engines[0], args.model, args.runs, args.tokens, args.batch, args.prefix)))
         return
     rows = []
     for engine in args.engines:
-        command = [sys.executable, __file__, "--one", "--engines", engine, "--model", args.model, "--runs", str(args.runs), "--tokens", str(args.tokens), "--batch", str(args.batch)]
+        command = [sys.executable, __file__, "--one", "--engines", engine, "--model", args.model, "--runs", str(args.runs), "--tokens", str(args.tokens), "--batch", str(args.batch), *["--prefix"] * args.prefix]
         row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
         rows.append({k: round(v, 2) if isinstance(v, float) else v for k, v in row.items()} | {"runs": args.runs})
     report("llm", rows)

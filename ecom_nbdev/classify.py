@@ -150,11 +150,14 @@ class CharModel:
         "Signed distances (n, 1) for two classes, (n, classes) for more."
         return np.asarray(self.vec_.transform(texts) @ self.coef_.T + self.intercept_, np.float32)
 
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        "The best class of each text."
+        s = self.scores(texts)
+        return self.classes_[(s[:, 0] > 0).astype(int) if s.shape[1] == 1 else s.argmax(1)]
+
     def accuracy(self, texts: Sequence[str], y: Sequence) -> float:
         "Share of `texts` whose best class is their label in `y`."
-        s = self.scores(texts)
-        best = (s[:, 0] > 0).astype(int) if s.shape[1] == 1 else s.argmax(1)
-        return float((self.classes_[best] == np.asarray(y)).mean())
+        return float((self.predict(texts) == np.asarray(y)).mean())
 
     def save(self, folder: Path) -> None:
         "Write lexical.json (the n-grams in order) and lexical.safetensors."
@@ -246,6 +249,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         X = check_texts(self._fitted(X))
         if not len(X):
             return np.empty((0, len(self.classes_)))
+        if len(at := {t: i for i, t in enumerate(dict.fromkeys(X))}) < len(X):     # shops' reviews repeat: each text is read once
+            return self.predict_proba(list(at))[[at[t] for t in X]]
         if self.onnx_ is not None:
             return self.onnx_.predict_proba(X)
         V = self._vectors(X)

@@ -26,8 +26,8 @@ app.add_typer(data_app, name="data")
 # %% auto #0
 __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn', 'command', 'show', 'read_input', 'finish',
            'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'forget', 'recommend',
-           'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'redact', 'models_list', 'models_pull', 'data_list',
-           'data_get', 'doctor', 'bench', 'main']
+           'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'redact', 'plan_labels', 'choose_model', 'cost',
+           'scale', 'models_list', 'models_pull', 'data_list', 'data_get', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
 def command(group: typer.Typer, name: str):
@@ -128,10 +128,10 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
 def predict(texts: Annotated[Path, typer.Argument(help="待预测的文本表。")], out: Annotated[Optional[Path], typer.Option("--out", help="输出文件；不给就印出来。")] = None,  # noqa: UP007
             model: Annotated[str, typer.Option(help="ecom train 写的文件夹，或随包的 sentiment。")] = "sentiment", text: TextColumn = "text", as_json: Json = False) -> None:
     "给每行文本一个标签与概率。"
-    from ecom_nbdev.classify import TextClassifier
     from ecom_nbdev.core import write_table
+    table, rejected = read_input(texts, text, [text], out)          # before the model: a wrong file is told at once
+    from ecom_nbdev.classify import TextClassifier
     clf = TextClassifier.load(model)
-    table, rejected = read_input(texts, text, [text], out)
     proba = clf.predict_proba(table[text].tolist())
     result = table.assign(prediction=clf.classes_[proba.argmax(1)], probability=proba.max(1).round(4))
     if out:
@@ -362,6 +362,70 @@ def redact(texts: Annotated[Path, typer.Argument(help="含有个人信息的表�
     write_table(out, result)
     finish(what, rejected, out)
 
+
+# %% ../nbs/apps/cli.ipynb #be985c99
+@command(app, "plan-labels")
+def plan_labels(texts: Annotated[Path, typer.Argument(help="有标签的文本表，80 行以上。")], text: TextColumn = "text",
+                label: Annotated[str, typer.Option(help="标签的列名。")] = "label", target: Annotated[float, typer.Option(help="想要的准确率，如 0.9。")] = 0.9,
+                price: Annotated[Optional[float], typer.Option(help="标一条多少元。")] = None,  # noqa: UP007
+                fast: Annotated[bool, typer.Option("--fast", help="用字符特征（几秒），不用句向量（几分钟）。")] = False, as_json: Json = False) -> None:
+    "还要多少条标注：用现有的标注画学习曲线，外推到想要的准确率。"
+    from ecom_nbdev.labels import plan_labels as plan
+    table, rejected = read_input(texts, text, [text, label], None)
+    result = plan(table[text].tolist(), table[label].tolist(), target, "characters" if fast else "vector", price=price)
+    if as_json:
+        typer.echo(json.dumps({k: v for k, v in result._asdict().items() if k != "table"} | {"curve": result.table.groupby("n")["accuracy"].mean().round(4).to_dict()}, ensure_ascii=False))
+    finish(str(result), rejected, texts)
+
+@command(app, "choose-model")
+def choose_model(texts: Annotated[Path, typer.Argument(help="有标签的文本表，80 行以上。")], text: TextColumn = "text",
+                 label: Annotated[str, typer.Option(help="标签的列名。")] = "label",
+                 candidate: Annotated[Optional[list[str]], typer.Option(help="characters、head、head+characters、sentiment、full 或编码器的名字；可以写几次。")] = None,  # noqa: UP007
+                 least: Annotated[float, typer.Option(help="能接受的最低准确率。")] = 0.0, as_json: Json = False) -> None:
+    "在自己的样本上比较几个分类模型，给一个建议。"
+    from ecom_nbdev.choose import CANDIDATES, advise
+    from ecom_nbdev.choose import choose_model as choose
+    table, rejected = read_input(texts, text, [text, label], None)
+    result = choose(table[text].tolist(), table[label].tolist(), candidate or CANDIDATES)
+    show(result, as_json)
+    best = advise(result, least)
+    finish(f"建议用 {best}" if best else f"没有一个候选达到 {least:.0%}", rejected, texts)
+
+# %% ../nbs/apps/cli.ipynb #2a9969ea
+@command(app, "cost")
+def cost(model: Annotated[str, typer.Option(help="模型：e5-small、bert-base、qwen2.5-1.5b、llama-7b 等，或含有 config.json 的文件夹。")] = "e5-small",
+         task: Annotated[str, typer.Option(help="predict（预测）、train（训练）或 generate（写文字）。")] = "predict",
+         rows: Annotated[float, typer.Option(help="文本条数。")] = 1_000_000, tokens: Annotated[float, typer.Option(help="每条几个词片。")] = 64,
+         epochs: Annotated[float, typer.Option(help="训练几轮。")] = 1, new_tokens: Annotated[int, typer.Option(help="写文字时每条写几个词片。")] = 100,
+         device: Annotated[str, typer.Option(help="价格表里的设备：cpu_core、a100、h100，或你添的。")] = "cpu_core", count: Annotated[int, typer.Option(help="几个核或几张卡。")] = 1,
+         prices: Annotated[Optional[Path], typer.Option("--prices", help="你的价格表（照 data/prices.csv 的样子）。")] = None,  # noqa: UP007
+         as_json: Json = False) -> None:
+    "估一件任务要多少次运算、多少小时、多少电、多少钱，带 95 % 区间。"
+    from ecom_nbdev import cost as costs
+    e = costs.estimate(model, task, rows, tokens, epochs=epochs, new_tokens=new_tokens, device=device, count=count, table=costs.prices(prices))
+    if as_json:
+        typer.echo(json.dumps(e._asdict(), ensure_ascii=False))
+    else:
+        import pandas as pd
+        span = lambda low, high: f"{low:.3g} 到 {high:.3g}" if high is not None else f"{low:.3g} 以上"  # noqa: E731
+        lines = [("运算（FLOP）", f"{e.flops:.3g}", ""), ("设备小时", f"{e.device_hours:.3g}", span(e.low, e.high)), (f"用 {e.count} 个 {e.device} 的小时", f"{e.hours:.3g}", ""),
+                 ("内存（GB，不算激活）", f"{e.memory_gb:.3g}", ""), ("电（千瓦时）", f"{e.kwh:.3g}", ""), ("钱（元）", f"{e.money:.3g}", span(e.money_low, e.money_high))]
+        show(pd.DataFrame(lines, columns=["项目", "值", "95 % 区间"]), False, f"{e.model}，{e.task}")
+    finish("价格与功耗是表里的假设，请换成自己的；区间之外的事（空闲、失败、人）没有算。", 0, None)
+
+@command(app, "scale")
+def scale(input: Annotated[str, typer.Argument(help="Parquet 文件或文件夹；也可以是 s3:// 一类的地址。", metavar="INPUT")], out: Annotated[str, typer.Option("--out", help="结果的文件夹或地址；同一命令再次运行就接着做。")],
+          stage: Annotated[Optional[list[str]], typer.Option("--stage", help="clean、embed、classify、profile、recommend；可以写几次。")] = None,  # noqa: UP007
+          workers: Annotated[int, typer.Option(help="几个进程。")] = 2, text: TextColumn = "text", user: Annotated[str, typer.Option("--user", help="用户编号所在的列。")] = "user_id",
+          block_rows: Annotated[int, typer.Option(help="一块几行，决定内存。")] = 50_000, address: Annotated[Optional[str], typer.Option(help="Ray 集群的地址；不给就在本机。")] = None,  # noqa: UP007
+          as_json: Json = False) -> None:
+    "许多进程一起处理很大的 Parquet：中断、被杀都不丢行、不重行，再次运行就接着做。"
+    from ecom_nbdev.scale import run as run_all
+    done = run_all(input, out, stage or ["classify"], workers, address=address, text=text, user=user, block_rows=block_rows)
+    said = {"rows": done.rows, "users": done.users, "parts": len(done.parts), "kept": done.kept, "seconds": round(done.seconds, 1)}
+    if as_json:
+        typer.echo(json.dumps(said, ensure_ascii=False))
+    finish(f"{done.rows} 行" + (f"、{done.users} 个用户" if done.users else "") + f"，新做 {len(done.parts)} 块，原有 {done.kept} 块，结果在 {out}", 0, None)
 
 # %% ../nbs/apps/cli.ipynb #572fd0b0
 @command(models_app, "list")

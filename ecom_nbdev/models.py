@@ -525,7 +525,7 @@ class LLM:
     "What every language model here can do: chat and generate, whole or streamed, free or bound by a JSON schema."
     name = ""
     parallel = 1                   # answers that `chat_batch` asks for at a time
-    usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens (GGUF: also tokens_per_second of the writing)
+    usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens (GGUF: also tokens_per_second of the writing, cached_tokens of the prompt)
     total: Counter                 # of all whole answers: answers, prompt_tokens, completion_tokens
 
     def chat(self, messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0,
@@ -605,7 +605,8 @@ class GGUFModel(LLM):
 
     def _whole(self, body: dict) -> str:
         answer = self._answer(body)
-        self._count(answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second")})
+        cached = answer["usage"].get("prompt_tokens_details", {}).get("cached_tokens", 0)
+        self._count(answer["usage"] | {"tokens_per_second": answer.get("timings", {}).get("predicted_per_second"), "cached_tokens": cached})
         return answer["choices"][0]["message"]["content"]
 
     def _first(self, body: dict) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Set up .venv for this checkout: what `make setup` runs. Needs only Python 3.11 or newer; safe to repeat and to interrupt.
 
-Run: python3.11 scripts/bootstrap.py [--extras dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain]
+Run: python3.11 scripts/bootstrap.py [--extras dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale]
 """
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def with_uv(python: Path, target: str) -> bool:
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain")
+    ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale")
     extras = ap.parse_args().extras
     if sys.version_info < (3, 11):
         sys.exit(f"需要 Python 3.11 以上，现在是 {platform.python_version()}：请安装后用 make PYTHON=python3.11 再试。")

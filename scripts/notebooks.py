@@ -59,7 +59,7 @@ def main() -> None:
         return
     if args.check:
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=1200", "-p", "no:cacheprovider",
-                   "-n", str(args.jobs), "--dist", "loadfile", "--durations=8", "--durations-min=5", *map(str, books)]
+                   "-n", str(args.jobs), "--dist", "loadfile", "--durations=40", "--durations-min=8", *map(str, books)]
         sys.exit(subprocess.run(command, env=env, cwd=ROOT).returncode)
     failed = 0
     with ThreadPoolExecutor(args.jobs) as pool:

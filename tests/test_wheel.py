@@ -28,7 +28,7 @@ def unpacked(tmp_path_factory):
 def test_contents(unpacked):
     files = {str(p.relative_to(unpacked)) for p in unpacked.rglob("*") if p.is_file()}
     data = {f"ecom_nbdev/_data/{n}" for n in ("products.csv", "ads.csv", "trends.csv", "users.csv", "ad_law_terms.csv", "datasets.csv", "report.html.j2", "serve.html.j2",
-                                              "weights/sentiment/head.safetensors", "weights/sentiment/classifier.json")}
+                                              "weights/sentiment/head.safetensors", "weights/sentiment/classifier.json", "weights/fashion/dual.safetensors", "fashion_terms.csv", "claims.csv", "prices.csv")}
     assert data <= files and {"ecom_nbdev/cli.py", "ecom_nbdev/apps/pipeline.py"} <= files
     assert not [f for f in files if f.endswith((".ipynb", ".bin", ".pkl", ".gguf")) or f.startswith(("tests", "bench", "scripts"))]
     meta = next(unpacked.glob("*.dist-info/METADATA")).read_text(encoding="utf-8")
