@@ -27,7 +27,7 @@ app.add_typer(data_app, name="data")
 __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn', 'command', 'show', 'read_input', 'finish',
            'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'forget', 'recommend',
            'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'redact', 'plan_labels', 'choose_model', 'cost',
-           'scale', 'models_list', 'models_pull', 'data_list', 'data_get', 'doctor', 'bench', 'main']
+           'scale', 'plan_compute', 'models_list', 'models_pull', 'data_list', 'data_get', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
 def command(group: typer.Typer, name: str):
@@ -426,6 +426,20 @@ def scale(input: Annotated[str, typer.Argument(help="Parquet 文件或文件夹�
     if as_json:
         typer.echo(json.dumps(said, ensure_ascii=False))
     finish(f"{done.rows} 行" + (f"、{done.users} 个用户" if done.users else "") + f"，新做 {len(done.parts)} 块，原有 {done.kept} 块，结果在 {out}", 0, None)
+
+# %% ../nbs/apps/cli.ipynb #21b44a36
+@command(app, "plan-compute")
+def plan_compute(model: Annotated[str, typer.Option(help="模型：e5-small、bert-base、qwen2.5-7b 等，或含有 config.json 的文件夹。")] = "bert-base",
+                 gb: Annotated[float, typer.Option(help="设备有多少 GB 内存。")] = 24, batch: Annotated[int, typer.Option(help="一批几条。")] = 16,
+                 length: Annotated[int, typer.Option(help="每条几个词片。")] = 128, bits: Annotated[int, typer.Option(help="权重用 16 还是 32 位。")] = 16, as_json: Json = False) -> None:
+    "微调要多少内存：全部权重、上面一半、LoRA、只有头，各要几 GB，一批最多几条。"
+    import pandas as pd
+    from ecom_nbdev.compute import MODES, largest_batch, memory
+    found = [(m, memory(model, m, batch, length, bits), largest_batch(model, gb, m, length, bits)) for m in MODES]
+    show(pd.DataFrame([{"mode": m, **{k: round(v, 2) for k, v in need._asdict().items()}, "fits": need.total <= 0.9 * gb, "largest_batch": most} for m, need, most in found]), as_json,
+         f"{model}，GB")
+    fits = [MODES[m] for m, need, _ in found if need.total <= 0.9 * gb]
+    finish(f"{gb:g} GB 里，一批 {batch} 条放得下的有：{'、'.join(fits) or '没有'}（留一成空余）", 0, None)
 
 # %% ../nbs/apps/cli.ipynb #572fd0b0
 @command(models_app, "list")
