@@ -5,10 +5,10 @@ OUT ?= out/demo
 BIN := .venv/bin
 EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale
 
-.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger constraints clean
+.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger dist audit constraints clean
 
 help:
-	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | execute | constraints | clean"
+	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | dist | audit | execute | constraints | clean"
 
 setup:
 	@$(PYTHON) scripts/bootstrap.py --extras $(EXTRAS)
@@ -48,6 +48,14 @@ docs: setup
 # 账本（data/claims.csv）里的每条命令重跑一遍，再比较；几小时，可以中断。公开数据集的位置由 ECOM_DATA 给出
 ledger: setup
 	@$(BIN)/python scripts/ledger.py --run
+
+# 轮子与源码包，写进 dist/
+dist: setup
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+# 固定的版本里有没有已知的漏洞（要能连上 PyPI）
+audit:
+	@$(PYTHON) -m venv .audit && .audit/bin/pip install -q pip-audit && .audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
 
 constraints:
 	@$(BIN)/python scripts/constraints.py
