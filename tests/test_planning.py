@@ -80,7 +80,7 @@ def test_tests_and_uplift_refuse_nonsense():
 
 def test_campaign_keeps_its_format():
     plan = Campaign([Segment("甲", ["u1"], {"图书文具": 1.0}, None)], "2026-11-24", budget=allocate_budget([ResponseCurve("a", 9.0, 1.0)], 3))
-    assert list(plan.to_list()[0]) == ["segment", "user_ids", "interests", "price_sensitivity", "trends", "product_ids", "brief", "ready", "withheld"]
+    assert list(plan.to_list()[0]) == ["segment", "user_ids", "interests", "price_sensitivity", "trends", "product_ids", "brief", "ready", "withheld", "channels"]
     assert _budget(None, None, 0) is None and _ab_test(None, 3) is None
     with pytest.raises(EcomError, match="daly"):
         _ab_test({"daly": 5, "baseline": 0.1}, 3)
