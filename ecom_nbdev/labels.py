@@ -76,15 +76,16 @@ def learning_curve(texts: Sequence[str], labels: Sequence, kind: str = "vector",
     X, run = _inputs(texts, kind), curve_methods()[KINDS[kind]][2]
     found = []
     for n in sizes:
-        for seed in range(seeds):
-            some = train if n == len(train) else train_test_split(train, train_size=int(n), stratify=y[train], random_state=seed)[0]
-            found.append((int(n), seed, float((run([X[i] for i in some] if kind == "characters" else X[some], y[some], [X[i] for i in test] if kind == "characters" else X[test]) == y[test]).mean())))
+        whole = n == len(train)                  # all of it: every draw is the same, so one training stands for all
+        draws = [train] if whole else [train_test_split(train, train_size=int(n), stratify=y[train], random_state=seed)[0] for seed in range(seeds)]
+        right = [float((run(X[some], y[some], X[test]) == y[test]).mean()) for some in draws] * (seeds if whole else 1)
+        found += [(int(n), seed, r) for seed, r in enumerate(right)]
     return pd.DataFrame(found, columns=["n", "seed", "accuracy"])
 
 def _inputs(texts: list[str], kind: str):
-    "The texts themselves, or their vectors float32 (n, d)."
+    "The texts themselves as an array of objects (n,), or their vectors float32 (n, d)."
     if kind == "characters":
-        return texts
+        return np.array(texts, dtype=object)
     from ecom_nbdev.models import Embedder
     return Embedder("e5-small").encode(texts)
 

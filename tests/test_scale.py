@@ -61,11 +61,11 @@ def test_models_over_two_processes_say_what_one_says(two, tmp_path):
     write(table[35:], tmp_path / "in" / "b.parquet")
     products.to_csv(tmp_path / "products.csv", index=False)
     options = {"recommend": {"products": str(tmp_path / "products.csv"), "k": 3}, "profile": {"sentiment": "lexicon"}}
-    done = run((tmp_path / "in").as_uri(), tmp_path / "out", ["classify", "recommend"], 2, block_rows=12, buckets=2, options=options)
+    done = run((tmp_path / "in").as_uri(), tmp_path / "out", ["embed", "classify", "recommend"], 2, block_rows=12, buckets=2, options=options)
     rows = table_of(tmp_path / "out").to_table().sort_by(ROW).to_pandas()
     assert rows[ROW].tolist() == list(range(60)) and rows["text"].fillna("").tolist() == table["text"].fillna("").tolist()
     usable = table["text"].notna().tolist()
-    assert rows["prediction"].notna().tolist() == usable
+    assert rows["prediction"].notna().tolist() == rows["vector"].notna().tolist() == usable
     proba = TextClassifier.load("sentiment").predict_proba(table["text"].dropna().tolist())
     assert rows["prediction"].dropna().tolist() == [str(i) for i in proba.argmax(1)]
     assert done.parts.groupby("phase")["part"].nunique().to_dict() == {"rows": 6, "users": 2} and done.kept == 0

@@ -63,11 +63,11 @@ def train(folder: Path, kill_step: int = 0, kill_save: int = 0) -> subprocess.Co
 
 
 def test_killed_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
-    """Two kills at seeded random steps and one in the middle of writing, each followed by a resumed run."""
+    """Four kills at seeded random steps and one in the middle of writing, each followed by a resumed run."""
     whole = train(tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr[-2000:]
     rng, folder = random.Random(0), tmp_path / "broken"
-    for at in [rng.randint(1, 4) for _ in range(2)]:
+    for at in [rng.randint(1, 4) for _ in range(4)]:
         assert train(folder, kill_step=at).returncode == -signal.SIGKILL
     before = hashlib.sha256((folder / "checkpoint.safetensors").read_bytes()).hexdigest()
     assert train(folder, kill_save=1).returncode == -signal.SIGKILL
