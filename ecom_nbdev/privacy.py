@@ -846,6 +846,7 @@ def data_map(out: str | os.PathLike = "out/run", store: str | os.PathLike = "sto
             *((about[s], (out / f).parent if s == "classify" else out / f, f"{out.name}/{f}", True, "抹去用户后重新运行流水线") for s, f in FILES.items()),
             ("流水线读不了的行（原文）", out, f"{out.name}/*.rejects.csv", True, "删文件"), ("语言模型的回答", out / ".llm.jsonl", f"{out.name}/.llm.jsonl", True, "阶段结束时自动删去"),
             ("画像库：原文、读出的内容、画像", store / "store.duckdb", f"{store.name}/store.duckdb", True, "ecom forget 用户 --store 库"), ("画像库：句向量", store / "vectors", f"{store.name}/vectors", True, "ecom forget 用户 --store 库"),
+            ("留到下次的向量（环境变量 ECOM_VECTORS 指定文件时）", Path(os.environ.get("ECOM_VECTORS") or os.devnull), "ECOM_VECTORS", True, "删文件"),
             ("假名的钥匙", key, key.name, False, "删掉钥匙，假名就再也换不回来"), ("假名代表的原值（已加密）", Path(f"{key}.vault"), f"{key.name}.vault", True, "删文件")]
     return pd.DataFrame([{"what": what, "where": where, "personal": personal, "delete": how, "bytes": _size(path, where)} for what, path, where, personal, how in rows])
 

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,6 +47,24 @@ def execute(path: Path, env: dict[str, str]) -> tuple[Path, float, str]:
     return path, time.perf_counter() - start, (lines or ["失败"])[-1] if done.returncode else ""
 
 
+def execute_all(books: list[Path], env: dict[str, str], jobs: int) -> int:
+    "Execute the books in place, then export and clean: 0, or 1 when a cell failed."
+    failed = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for path, seconds, error in pool.map(lambda p: execute(p, env), books):
+            print(f"{path.relative_to(ROOT)}  {seconds:.0f} s  {error}", flush=True)
+            failed += bool(error)
+    subprocess.run([sys.executable, ROOT / "scripts/export.py"], check=True)
+    return 1 if failed else 0
+
+
+def check(books: list[Path], env: dict[str, str], jobs: int) -> int:
+    "Exit code of the books under nbval."
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=1200", "-p", "no:cacheprovider",
+               "-n", str(jobs), "--dist", "loadfile", "--durations=40", "--durations-min=8", *map(str, books)]
+    return subprocess.run(command, env=env, cwd=ROOT).returncode
+
+
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("paths", nargs="*")
@@ -57,17 +76,10 @@ def main() -> None:
     if not books:
         print("没有这样的笔记本。")
         return
-    if args.check:
-        command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=1200", "-p", "no:cacheprovider",
-                   "-n", str(args.jobs), "--dist", "loadfile", "--durations=40", "--durations-min=8", *map(str, books)]
-        sys.exit(subprocess.run(command, env=env, cwd=ROOT).returncode)
-    failed = 0
-    with ThreadPoolExecutor(args.jobs) as pool:
-        for path, seconds, error in pool.map(lambda p: execute(p, env), books):
-            print(f"{path.relative_to(ROOT)}  {seconds:.0f} s  {error}", flush=True)
-            failed += bool(error)
-    subprocess.run([sys.executable, ROOT / "scripts/export.py"], check=True)
-    sys.exit(1 if failed else 0)
+    with tempfile.TemporaryDirectory() as folder:                            # a text that several chapters embed is embedded once a run
+        env.setdefault("ECOM_VECTORS", str(Path(folder) / "vectors.db"))
+        code = (check if args.check else execute_all)(books, env, args.jobs)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    "Embed a text that several tests (and commands started by them) need once a run."
+    if "ECOM_VECTORS" not in os.environ:
+        config.vectors = tempfile.mkdtemp()
+        os.environ["ECOM_VECTORS"] = str(Path(config.vectors) / "vectors.db")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    "Remove the vectors of this run."
+    if hasattr(config, "vectors"):
+        shutil.rmtree(config.vectors, ignore_errors=True)
 
 
 @dataclass

@@ -925,11 +925,13 @@ def _filler(text: str) -> bool:
 def _shipped_sentiment() -> Callable | None:
     "The shipped classifier as texts -> probability of positive; None where it is not installed."
     try:
-        from ecom_nbdev.classify import TextClassifier
+        from ecom_nbdev.classify import TextClassifier, classifier_folder
         model = TextClassifier.load("sentiment")
     except (EcomError, ImportError, OSError):
         return None
-    return lambda texts: model.predict_proba(list(texts))[:, 1]
+    from ecom_nbdev.models import kept_rows, weights_mark
+    mark = weights_mark(classifier_folder("sentiment"))
+    return lambda texts: kept_rows(mark, texts, lambda new: model.predict_proba(new)[:, 1:])[:, 0]
 
 class _catalogue:
     "Brands of a products table and the typical `things` that its titles name; both empty without a table."
