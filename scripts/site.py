@@ -36,6 +36,7 @@ HTML_FURNITURE = {
     'placeholder="Search"': 'placeholder="搜索"',
     'aria-label="Search"': 'aria-label="搜索"',
     'title="Copy to Clipboard"': 'title="复制"',
+    'title="Toggle dark mode"': 'title="切换深色与浅色"',
     'aria-label="Toggle navigation"': 'aria-label="展开或收起导航"',
     'aria-label="Toggle section"': 'aria-label="展开或收起本节"',
     'aria-label="Toggle sidebar navigation"': 'aria-label="展开或收起目录"',
@@ -158,6 +159,33 @@ def fold_imports(nb: Any) -> None:
                     cell.source = f"#| code-fold: true\n#| code-summary: 导入\n{cell.source}"
 
 
+def figure_words(source: str, heading: str) -> str:
+    """Say in a sentence what a figure drawn by `source` shows: its titles (else the `heading` it stands under) and axis labels, where they are plain strings."""
+    found: dict[str, list[str]] = {"title": [], "xlabel": [], "ylabel": []}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            said = [(k.arg, k.value) for k in node.keywords]
+            name = getattr(node.func, "attr", "")
+            if name in ("set_title", "suptitle") and node.args:
+                said.append(("title", node.args[0]))
+            for what, value in said:
+                if what in found and isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value not in found[what]:
+                    found[what].append(value.value)
+    axes = [f"{label}是{'、'.join(found[what])}" for what, label in (("xlabel", "横轴"), ("ylabel", "纵轴")) if found[what]]
+    return re.sub(r'[\\"$]', "", "；".join(["、".join(found["title"]) or heading, *axes]).replace(r"\times", "×"))
+
+
+def describe_figures(nb: Any) -> None:
+    """Give every picture that a cell put out a text for those who cannot see it: what its code calls it, else the heading it stands under."""
+    heading = ""
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            heading = ([m[1] for m in re.finditer(r"^#+ +(.+?)(?: *\{[^}]*\})?$", cell.source, re.M)] or [heading])[-1]
+        elif "fig-alt" not in cell.source and any("image/png" in o.get("data", {}) for o in cell.get("outputs", [])):
+            with contextlib.suppress(SyntaxError):
+                cell.source = f'#| fig-alt: "图：{figure_words(cell.source, heading)}"\n{cell.source}'
+
+
 def process(root: Path, work: Path, names: list[str], keep_output_file: bool) -> None:
     """Write the notebooks `names` into `work` through nbdev's filters, together with the other files of `nbs/`."""
     from execnb.nbio import read_nb, write_nb
@@ -178,6 +206,7 @@ def process(root: Path, work: Path, names: list[str], keep_output_file: bool) ->
             join_lines(nb)
             BookFilter()(nb)
             fold_imports(nb)
+            describe_figures(nb)
             nb.cells = [c for c in nb.cells if c.source.strip()]
             if not keep_output_file:  # Quarto's; smalldocs names pages itself
                 nb.cells[0].source = re.sub(r"^output-file:.*\n", "", nb.cells[0].source, flags=re.M)
@@ -274,12 +303,16 @@ def replace_all(path: Path, table: dict[str, str]) -> str:
 
 
 def finish(site: Path) -> None:
-    """Put the furniture of the site into Chinese and let its pages load KaTeX from the site."""
+    """Put the furniture of the site into Chinese and let its pages load KaTeX, and nothing from elsewhere, from the site."""
     script = site / "site_libs" / "smalldocs.js"
     script.write_text(replace_all(script, JS_FURNITURE), encoding="utf-8")
+    for css in (site / "site_libs" / "themes").rglob("*.css"):          # a theme's web font: the book has its own
+        css.write_text(re.sub(r"""@import\s*(?:url\((["']?)https?:[^)]*\)|(["'])https?:.*?\2)\s*;""", "", css.read_text(encoding="utf-8")), encoding="utf-8")
     for page in sorted(site.rglob("*.html")):
         up = "../" * (len(page.relative_to(site).parts) - 1)
         html = KATEX_CDN.sub(f"{up}site_libs/katex", replace_all(page, HTML_FURNITURE))
+        for wide in ("<pre ", '<div class="cell-output cell-output-display'):    # what is too wide can be scrolled from the keyboard
+            html = html.replace(wide, wide.replace(" ", ' tabindex="0" ', 1))
         page.write_text(html, encoding="utf-8")
 
 

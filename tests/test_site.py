@@ -8,10 +8,11 @@ import importlib.util
 import json
 import re
 import shutil
-import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -77,7 +78,7 @@ def test_sidebar_lists_every_notebook():
 @pytest.fixture
 def small_book(tmp_path: Path) -> Path:
     """Make a book of one chapter, with the settings of the real one."""
-    (tmp_path / "nbs").mkdir()
+    shutil.copytree(ROOT / "nbs" / "images", tmp_path / "nbs" / "images")
     (tmp_path / "nbs" / "index.ipynb").write_text(notebook("# 首页\n\n> 一句话。\n\n正文。"), encoding="utf-8")
     config = book.read_config(ROOT)
     config["website"]["sidebar"]["contents"] = [{"text": "首页", "href": "nbs/index.ipynb"}]
@@ -240,59 +241,108 @@ def test_navigation_follows_the_sidebar(site: Path, audits: dict):
 # ---- in a real browser
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serve the site and remember what was asked for."""
+WORDS = {"掩码": "theory/attention", "层归一化": "theory/transformer", "困惑度": "theory/language_model", "下一句预测": "theory/pretraining", "序列标注": "practice/tagging",
+         "填充": "practice/text", "分词": "practice/segmentation", "关键词": "practice/keywords", "少标签": "practice/fewshot", "适配器": "practice/adapt",
+         "广告法": "apps/compliance", "用户画像": "apps/profile", "商品推荐": "apps/recommend", "预算": "apps/planning", "突发": "apps/planning",
+         "差分隐私": "frontier/privacy", "忠实度": "frontier/explain", "蒸馏": "frontier/compress", "许可": "tools/licences", "勘误": "faq/errata"}
 
-    seen: list[tuple[str, int]] = []
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        self.seen.append((self.path, int(code)))
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serve without a log."""
 
     def log_message(self, *args: object) -> None:
         """Keep the test's output quiet."""
 
 
 @pytest.fixture(scope="module")
-def address(site: Path):
+def address(site: Path) -> Iterator[str]:
     """Serve the site on this machine."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=site)) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def browse(url: str, profile: Path) -> tuple[str, list[str], list[tuple[str, int]]]:
-    """Open a page in headless Chromium; return its DOM, its console messages and what it asked the server for."""
-    Handler.seen.clear()
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
-    cmd = [CHROMIUM, *flags.split(), "--disable-sync", "--enable-logging=stderr", f"--user-data-dir={profile}", "--virtual-time-budget=8000"]
-    done = subprocess.run([*cmd, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], list(Handler.seen)
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Start the browser of this machine."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[docs]'")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    with sync_api.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def open_page(chromium: Any, url: str = "about:blank", **context: object) -> Any:
+    """Open a page in a window of its own."""
+    page = chromium.new_context(**context).new_page()
+    page.goto(url)
+    return page
 
 
-@needs_chromium
-@pytest.mark.parametrize("name", ["practice/models", "practice/classify"])
-def test_a_browser_typesets_the_formulas(address: str, tmp_path: Path, name: str):
-    dom, console, seen = browse(f"{address}/{name}.html", tmp_path)
-    assert 'class="katex-display"' in dom and 'class="katex"' in dom and "katex-error" not in dom
-    assert not re.search(r'<span class="math (?:inline|display)">\\[(\[]', dom), "有没有排版的公式"
-    assert console == []
-    assert [r for r in seen if r[1] >= 400 and r[0] != "/favicon.ico"] == []
-    assert any(r[0].endswith(".woff2") and "KaTeX" in r[0] for r in seen), "公式的字体没有载入"
+def test_every_page_on_a_phone(chromium, site: Path, address: str):
+    page, seen, fonts = open_page(chromium, viewport={"width": 390, "height": 844}), [], set()
+    page.on("console", lambda m: seen.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: seen.append(str(e)))
+    page.on("request", lambda r: None if r.url.startswith((address, "data:")) else seen.append(f"asked for {r.url}"))
+    page.on("response", lambda r: fonts.add(r.url.rpartition("/")[2]))
+    page.on("response", lambda r: seen.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    wrong = {}
+    for path in sorted(site.rglob("*.html")):
+        name = path.relative_to(site).as_posix()
+        seen.clear()
+        page.goto(f"{address}/{name}")
+        told = page.evaluate("""() => {
+            const root = document.documentElement, parts = performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'));
+            return {wide: root.scrollWidth - root.clientWidth, bytes: parts.reduce((sum, r) => sum + r.transferSize, 0), errors: document.querySelectorAll('.katex-error').length,
+                    raw: [...document.querySelectorAll('.math')].filter(m => !m.querySelector('.katex')).length, blind: document.querySelectorAll('main img:not([alt])').length}}""")
+        if seen or told["wide"] > 0 or told["bytes"] > 1_500_000 or told["errors"] or told["raw"] or told["blind"]:
+            wrong[name] = (list(seen), told)
+    assert wrong == {}
+    assert "KaTeX_Main-Regular.woff2" in fonts, "公式的字体没有载入"
 
 
-@needs_chromium
-def test_a_browser_finds_a_chapter_by_a_chinese_word(site: Path, address: str, tmp_path: Path):
-    script = "i = document.querySelector('.smalldocs-search input'); i.value = '填充'; i.dispatchEvent(new Event('input'))"
-    page = (site / "index.html").read_text(encoding="utf-8")
-    probe = site / "probe.html"
-    try:
-        probe.write_text(page.replace("</body>", f"<script>addEventListener('load', () => {{ {script} }})</script></body>"), encoding="utf-8")
-        dom, console, _ = browse(f"{address}/probe.html", tmp_path)
-    finally:
-        probe.unlink()
-    found = re.findall(r'class="search-result" href="([^"#]+)', dom)
-    assert "./practice/text.html" in found and console == []
+def test_search_finds_the_chapter(chromium, address: str):
+    page = open_page(chromium, f"{address}/index.html", viewport={"width": 1280, "height": 900})
+    missed = {}
+    for word, chapter in WORDS.items():
+        page.fill(".smalldocs-search input", word)
+        page.wait_for_timeout(300)
+        found = page.eval_on_selector_all("a.search-result", "links => links.map(a => a.getAttribute('href'))")
+        if not any(f"{chapter}.html" in link for link in found):
+            missed[word] = found[:5]
+    assert missed == {}
+    page.fill(".smalldocs-search input", "没有这样的词组合在一起")
+    page.wait_for_timeout(300)
+    assert page.locator("a.search-result").count() == 0
+
+
+def test_tabs_switch(chromium, address: str):
+    page = open_page(chromium, f"{address}/tools/frameworks.html", viewport={"width": 1280, "height": 900})
+    tabs = page.locator(".panel-tabset").first
+    shown = tabs.locator(".tab-pane:visible")
+    assert shown.count() == 1
+    first = shown.inner_text()
+    tabs.get_by_role("tab", name="NumPy").click()
+    page.wait_for_timeout(300)
+    assert shown.count() == 1 and shown.inner_text() != first and "def numpy" in shown.inner_text()
+
+
+def test_dark_theme_follows_the_reader(chromium, address: str):
+    tones = {}
+    for scheme in ("light", "dark"):
+        page = open_page(chromium, f"{address}/faq/errata.html", color_scheme=scheme)
+        tones[scheme] = page.evaluate("""() => [document.body, document.querySelector('main h1'), document.querySelector('main pre')].map((e, i) =>
+            getComputedStyle(e)[i ? 'color' : 'backgroundColor'].match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 3)""")
+    assert tones["light"][0] > 200 > tones["light"][1] and tones["dark"][0] < 60 < tones["dark"][1]
+    assert tones["light"][2] < 100 and tones["dark"][2] > 150, "代码在深色下也看得清"
+
+
+@pytest.mark.parametrize("name", ["faq/claims", "background/background"])
+def test_rules_of_accessibility(chromium, address: str, name: str):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: pip install -e '.[docs]'").Axe()
+    page = open_page(chromium, f"{address}/{name}.html", viewport={"width": 1280, "height": 900})
+    found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+    assert {v["id"]: [n["html"][:120] for n in v["nodes"][:3]] for v in found} == {}

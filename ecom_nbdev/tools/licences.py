@@ -70,11 +70,11 @@ def licences(root: str = "ecom-nbdev", extras: Sequence[str] = EXTRAS) -> pd.Dat
     except PackageNotFoundError:
         raise EcomError(f"没有安装 {root}：请先 pip install {root}。") from None
     found, seen = {}, set()
+    direct = {name for name, _ in _needed(top, extras)}
     for extra in ("", *extras):
-        direct = list(_needed(top, (extra,)))
-        todo = [(*need, True) for need in direct]
+        todo = list(_needed(top, (extra,)))
         while todo:
-            name, wanted, first = todo.pop(0)
+            name, wanted = todo.pop(0)
             if (name, wanted) in seen:
                 continue
             seen.add((name, wanted))
@@ -83,6 +83,6 @@ def licences(root: str = "ecom-nbdev", extras: Sequence[str] = EXTRAS) -> pd.Dat
             except PackageNotFoundError:                          # that extra is not installed here
                 continue
             if name not in found:
-                found[name] = (name, dist.version, *licence_of(declared(dist.metadata)), extra, first)
-            todo += [(*need, False) for need in _needed(dist, wanted)]
+                found[name] = (name, dist.version, *licence_of(declared(dist.metadata)), extra, name in direct)
+            todo += _needed(dist, wanted)
     return pd.DataFrame(sorted(found.values()), columns=list(COLUMNS))
