@@ -21,7 +21,7 @@ demo: setup
 
 # 两个进程各用一个线程：与笔记本的检验一样，每个文件留在一个进程里
 test: setup lint notebooks
-	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile --durations=15 --durations-min=8
+	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=8
 
 test-gpu: setup
 	@$(BIN)/python scripts/notebooks.py --check --flag gpu

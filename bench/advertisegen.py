@@ -97,19 +97,20 @@ def consensus(drafts: list[str]) -> str:
 def by_llm(args, rows: list[dict], test: list[int], shots: int, cache: Path) -> list[str]:
     "One text for each test row, kept in `cache` as they come."
     kept = dict(json.loads(line) for line in cache.read_text(encoding="utf-8").splitlines()) if cache.exists() else {}
-    todo = [i for i in test if i not in kept]
+    todo = [i for i in test if len(kept.get(i, [])) < args.samples]
     if todo:
         llm = load_llm(args.llm, n_ctx=2048, parallel=args.parallel, adapter=args.adapter)
         cache.parent.mkdir(parents=True, exist_ok=True)
         for at in range(0, len(todo), 2 * args.parallel):
             part = todo[at:at + 2 * args.parallel]
-            made = [llm.chat_batch([chat(rows, rows[i], shots) for i in part], max_tokens=160, temperature=0.7, seed=s) for s in range(args.samples)]
+            have = min(len(kept.get(i, [])) for i in part)                       # drafts of an earlier run with fewer samples are kept
+            made = [llm.chat_batch([chat(rows, rows[i], shots) for i in part], max_tokens=160, temperature=0.7, seed=s) for s in range(have, args.samples)]
             with open(cache, "a", encoding="utf-8") as f:
                 for i, drafts in zip(part, zip(*made, strict=True), strict=True):
-                    kept[i] = list(drafts)
+                    kept[i] = [*kept.get(i, [])[:have], *drafts]
                     f.write(json.dumps([i, kept[i]], ensure_ascii=False) + "\n")
         llm.close()
-    return [consensus(kept[i]) if args.samples > 1 else kept[i][0] for i in test]
+    return [consensus(kept[i][:args.samples]) if args.samples > 1 else kept[i][0] for i in test]
 
 
 def from_scratch(rows: list[dict], test: list[int], steps: int) -> list[str]:
@@ -184,7 +185,7 @@ def main() -> None:
             made = ["".join(c.body for c in CopyWriter().write(product(rows[i]), channel="description", n=1)) for i in test]
         else:
             shots = args.shots if method == "few" else 0
-            made = by_llm(args, rows, test, shots, Path(args.cache) / f"{method}{shots or ''}-{args.llm}-{args.samples}.jsonl")
+            made = by_llm(args, rows, test, shots, Path(args.cache) / f"{method}{shots or ''}-{args.llm}.jsonl")
         table.append({"method": method, "llm": args.llm or "", "rows": len(test), "samples": args.samples} | figures(made, [rows[i] for i in test])
                      | {"seconds": round(time.perf_counter() - start, 1)})
     report("advertisegen", table)

@@ -546,11 +546,21 @@ def classifier_folder(name: str | os.PathLike) -> Path | None:
     return Path(name) if (Path(name) / "classifier.json").is_file() else None
 
 def load_classifier(cls, name: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
-    "Rebuild a `TextClassifier` from its folder or shipped name."
-    from safetensors.torch import load_file
+    "Rebuild a `TextClassifier` from its folder or shipped name; `EcomError` when it is none or its files are broken."
     folder = classifier_folder(name)
     if folder is None:
         raise EcomError(f"{name} 不是已保存的分类器（没有 classifier.json）：请给出 ecom train --out 写的文件夹，或随包的名字 {'、'.join(SHIPPED)}。")
+    try:
+        return _read_classifier(cls, folder, device, backend)
+    except EcomError:
+        raise
+    except Exception as e:
+        # 缺一个键、少一半字节、形状不对，各有各的异常，对用户只有一个意思
+        raise EcomError(f"{folder} 里的分类器读不了（{type(e).__name__}：{str(e).splitlines()[0][:80] if str(e) else ''}），可能没有复制完：请重新复制，或重新训练。") from e
+
+def _read_classifier(cls, folder: Path, device: str | None, backend: str | None) -> TextClassifier:
+    "The classifier that `save` wrote into a folder."
+    from safetensors.torch import load_file
     info = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
     clf = cls(**info["params"])
     clf.device, clf.backend = device, backend or clf.backend

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record',
-           'make_folder', 'atomic_path', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record', 'guard',
+           'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json', 'write_table',
+           'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -85,6 +88,44 @@ def bench_record(name: str, command: str = "") -> dict:
         raise EcomError(f"没有 bench/{name}.py 的测量记录（命令含 {command!r}）：请在仓库里先运行 python bench/{name}.py。")
     return found[-1]
 
+# %% ../nbs/practice/core.ipynb #98010ab5
+_FORMULA, _NUMBER = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?%?")
+
+def guard(value):
+    "A string that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection); numbers and everything else stay as they are."
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+
+def unguard(value):
+    "What `guard` was given."
+    return value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value) else value
+
+_LONE, _NO_XML = re.compile(r"[\ud800-\udfff]"), re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+def whole(value, xml: bool = False):
+    "A string without lone surrogates, which no file can hold, and with `xml` without the characters that XML forbids, U+FFFD in their place; everything else as it is."
+    return (_NO_XML if xml else _LONE).sub("\ufffd", value) if isinstance(value, str) and not (value.isascii() and not xml) else value
+
+def changed(df, change):
+    "A copy of the DataFrame with `change` applied to its headers and to its strings."
+    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+    df = df.rename(columns=change)
+    for i, kind in enumerate(df.dtypes):
+        if not is_numeric_dtype(kind) and not is_datetime64_any_dtype(kind):
+            df.isetitem(i, df.iloc[:, i].map(change))
+    return df
+
+def _to_excel(df, path: Path) -> None:
+    "Write a DataFrame as XLSX whose cells are all values (openpyxl takes a text that begins with = for a formula); `EcomError` for a text too long for a cell."
+    import pandas as pd
+    for column in df:
+        if long := [n for n, v in enumerate(df[column], 2) if isinstance(v, str) and len(v) > 32_767]:
+            raise EcomError(f"第 {long[0]} 行的 {column} 有 {len(df[column].iloc[long[0] - 2]):,} 字，XLSX 的一格最多 32,767 字：请写 CSV 或 JSONL。")
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        df.to_excel(book, index=False)
+        for sheet in book.sheets.values():
+            for cell in (c for row in sheet.iter_rows() for c in row if c.data_type == "f"):
+                cell.data_type = "s"
+
 # %% ../nbs/practice/core.ipynb #0b5543db
 def make_folder(path: str | os.PathLike) -> Path:
     "Create the folder `path` with its parents and return it; `EcomError` where the disk refuses."
@@ -120,7 +161,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 def write_text(path: str | os.PathLike, text: str) -> Path:
     "Write UTF-8 `text` to `path` atomically and return the path."
     with atomic_path(path) as tmp:
-        tmp.write_text(text, encoding="utf-8")
+        tmp.write_text(whole(text), encoding="utf-8")
     return Path(path)
 
 def write_json(path: str | os.PathLike, obj) -> Path:
@@ -138,19 +179,20 @@ def _plain(o):
     raise TypeError(f"not JSON serializable: {type(o).__name__}")
 
 def write_table(path: str | os.PathLike, df) -> Path:
-    "Write a DataFrame to `path` atomically; the suffix chooses CSV (UTF-8), TSV, JSONL, Parquet or XLSX."
+    "Write a DataFrame to `path` atomically; the suffix chooses CSV (UTF-8), TSV, JSONL, Parquet or XLSX. No text becomes a formula in a spreadsheet (`guard`); what the format cannot hold becomes U+FFFD (`whole`)."
     suffix = Path(path).suffix.lower()
+    df = changed(df, functools.partial(whole, xml=suffix == ".xlsx"))
     with atomic_path(path) as tmp:
         if suffix in (".tsv", ".tab"):
-            df.to_csv(tmp, sep="\t", index=False)
+            changed(df, guard).to_csv(tmp, sep="\t", index=False)
         elif suffix in (".jsonl", ".ndjson"):
             df.to_json(tmp, orient="records", lines=True, force_ascii=False, date_format="iso")
         elif suffix == ".parquet":
             df.to_parquet(tmp, index=False)
         elif suffix == ".xlsx":
-            df.to_excel(tmp, index=False)
+            _to_excel(df, tmp)
         else:
-            df.to_csv(tmp, index=False)
+            changed(df, guard).to_csv(tmp, index=False)
     return Path(path)
 
 # %% ../nbs/practice/core.ipynb #7db1ce55

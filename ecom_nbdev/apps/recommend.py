@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .behaviour import CoOccurrence, histories_of
-from ..core import EcomError, atomic_path, make_folder, progress, require_columns, write_json, write_table
+from ..core import EcomError, atomic_path, changed, guard, make_folder, progress, require_columns, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -547,7 +547,7 @@ def _join(parts: Sequence[Path], out: Path) -> None:
     with atomic_path(out) as tmp:
         if out.suffix.lower() == ".csv":
             for n, part in enumerate(parts):
-                pq.read_table(part).to_pandas().to_csv(tmp, mode="a" if n else "w", header=not n, index=False)
+                changed(pq.read_table(part).to_pandas(), guard).to_csv(tmp, mode="a" if n else "w", header=not n, index=False)
             return
         with pq.ParquetWriter(tmp, pq.read_schema(parts[0])) as writer:
             for part in parts:
