@@ -543,7 +543,7 @@ def classifier_folder(name: str | os.PathLike) -> Path | None:
     "Folder of a saved or shipped classifier, or None when `name` is none of them."
     if str(name) in SHIPPED:
         return asset(f"weights/{name}/classifier.json").parent
-    return Path(name) if (Path(name) / "classifier.json").is_file() else None
+    return Path(name) if os.path.isfile(Path(name) / "classifier.json") else None      # a name too long for a path is no folder either
 
 def load_classifier(cls, name: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
     "Rebuild a `TextClassifier` from its folder or shipped name; `EcomError` when it is none or its files are broken."

@@ -31,7 +31,7 @@ __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn'
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
 def command(group: typer.Typer, name: str):
-    "Register a function as the command `name` of `group`; an `EcomError` becomes one sentence and its exit code."
+    "Register a function as the command `name` of `group`; an `EcomError`, or a file that the system refuses, becomes one sentence and its exit code."
     def wrap(f):
         @functools.wraps(f)
         def run(*args, **kw):
@@ -40,6 +40,12 @@ def command(group: typer.Typer, name: str):
             except EcomError as e:
                 typer.echo(f"错误：{e}", err=True)
                 raise typer.Exit(e.exit_code) from None
+            except OSError as e:
+                if e.filename is None:
+                    raise
+                shown = str(e.filename) if len(str(e.filename)) <= 80 else f"{str(e.filename)[:80]}…"
+                typer.echo(f"错误：{shown} 用不了（{e.strerror}）：请检查路径、权限与磁盘空间。", err=True)
+                raise typer.Exit(2) from None
             except KeyboardInterrupt:
                 typer.echo("已中断；已写完的文件都完整，重新运行同一命令即可继续。", err=True)
                 raise typer.Exit(130) from None

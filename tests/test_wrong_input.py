@@ -100,6 +100,13 @@ def pull(tmp_path, patch: str):
     return subprocess.run([sys.executable, "-c", SIMULATED.format(patch=patch)], capture_output=True, text=True, env=env)
 
 
+@pytest.mark.parametrize("what", ["--model", "file"])
+def test_names_longer_than_a_path(ecom, reviews, what):
+    long = "x" * 300
+    done = ecom("predict", reviews, "--model", long, "--out", "o.csv") if what == "--model" else ecom("predict", f"{long}.csv", "--out", "o.csv")
+    assert done.code == 2 and done.last.startswith("错误：") and len(done.last) < 200 and "Traceback" not in done.err
+
+
 def test_no_disk_space_for_weights(tmp_path):
     done = pull(tmp_path, "import shutil, collections\nshutil.disk_usage = lambda p: collections.namedtuple('usage', 'total used free')(10**9, 10**9 - 10**6, 10**6)")
     assert done.returncode == 2 and re.fullmatch(r"错误：磁盘空间不足：.*需要 516 MB，只剩 1 MB.*ECOM_CACHE.*。\n", done.stderr), done.stderr
