@@ -311,8 +311,8 @@ def finish(site: Path) -> None:
     for page in sorted(site.rglob("*.html")):
         up = "../" * (len(page.relative_to(site).parts) - 1)
         html = KATEX_CDN.sub(f"{up}site_libs/katex", replace_all(page, HTML_FURNITURE))
-        for wide in ("<pre ", '<div class="cell-output cell-output-display'):    # what is too wide can be scrolled from the keyboard
-            html = html.replace(wide, wide.replace(" ", ' tabindex="0" ', 1))
+        # what is too wide can be scrolled from the keyboard
+        html = re.sub(r'<(pre\b|div(?= class="cell-output cell-output-display)|span(?= class="math display))', r'<\1 tabindex="0"', html)
         page.write_text(html, encoding="utf-8")
 
 
