@@ -154,13 +154,15 @@ def test_report_in_chromium(run):
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[docs]'")
     told = []
     with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("chromium-browser"), args=["--no-sandbox"])
+        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.on("console", lambda m: told.append(m.text))
         page.on("dialog", lambda d: (told.append(d.message), d.dismiss()))
         page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else told.append(r.url))
         page.goto((run.folder / "report.html").as_uri())
-        assert "猫砂很好" in page.text_content("main") and page.locator("main img").count() == 0
+        html = (run.folder / "report.html").read_text(encoding="utf-8")
+        assert "猫砂很好" in page.text_content("main") and page.locator("img").count() == 0
+        assert page.locator("table").count() == html.count("<table") and page.locator("button").count() >= 3
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
         assert page.evaluate("Math.max(...[...document.querySelectorAll('table.sort tr')].map(r => r.offsetHeight))") < 600
         table = page.locator("table.sort").first

@@ -50,17 +50,14 @@ def licence_of(text: str) -> tuple[str, str]:
 EXTRAS = ("tf", "llm", "train", "onnx", "scale", "privacy", "explain", "serve", "tools", "docs", "dev")
 COLUMNS = ("package", "version", "licence", "kind", "extra", "direct")
 
-def _name(text: str) -> str:
-    "A package's name as indexes compare it (PEP 503)."
-    return re.sub(r"[-_.]+", "-", text).lower()
-
 def _needed(dist: Distribution, extras: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     "(name, extras) of what a package with `extras` requires on this machine."
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
     for line in dist.requires or ():
         need = Requirement(line)
         if need.marker is None or any(need.marker.evaluate({"extra": e}) for e in ("", *extras)):
-            yield _name(need.name), tuple(sorted(need.extras))
+            yield canonicalize_name(need.name), tuple(sorted(need.extras))
 
 def licences(root: str = "ecom-nbdev", extras: Sequence[str] = EXTRAS) -> pd.DataFrame:
     "Installed packages that `root` with `extras` needs, directly or not: package, version, licence, kind (one of `KINDS`), extra that first needs it, direct (bool); sorted by name. `EcomError` when `root` is not installed."
