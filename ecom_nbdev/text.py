@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .cleaning import copied, is_filler, is_spam, normalize, spam_reason
-from .core import EcomError, write_json
+from .core import EcomError, whole, write_json
 from .keywords import keywords, stopwords
 
 _all_ = ["normalize", "is_filler", "is_spam", "spam_reason", "copied", "keywords", "stopwords"]
@@ -90,11 +90,10 @@ class Vocab:
                 "type_rate": len(unknown) / max(len(counts), 1), "top": sorted(unknown.items(), key=lambda p: (-p[1], p[0]))[:topk]}
 
     def save(self, path: str | os.PathLike) -> Path:
-        "Write as JSON, atomically."
-        try:
-            return write_json(path, {"specials": self.words[:self.n_specials], "words": self.words[self.n_specials:]})
-        except UnicodeEncodeError as e:
-            raise EcomError(f"词典里有写不进文件的字符 {e.object[e.start:e.end]!r}：请先用 normalize 清洗文本。") from None
+        "Write as JSON, atomically; `EcomError` for a word that no file can hold."
+        if bad := [w for w in self.words if whole(w) != w]:
+            raise EcomError(f"词典里有写不进文件的字符 {bad[0]!r}：请先用 normalize 清洗文本。")
+        return write_json(path, {"specials": self.words[:self.n_specials], "words": self.words[self.n_specials:]})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Vocab:
