@@ -39,33 +39,33 @@ def environment(jobs: int) -> dict[str, str]:
                          "PYTHONWARNINGS": "ignore:IProgress not found"}
 
 
-def execute(path: Path, env: dict[str, str], where: list[str]) -> tuple[Path, float, float, str]:
-    """(notebook, seconds, peak MB, last line of the error or '') of one execution; `where` is nbconvert's option for the result.
+def execute(path: Path, env: dict[str, str], where: list[str]) -> tuple[Path, float, float, float, str]:
+    """(notebook, seconds, processor seconds, peak MB, last line of the error or '') of one execution; `where` is nbconvert's option for the result.
 
-    The peak is the resident memory of the largest process of the run, kernel or worker; nan on a system without wait4.
+    The peak is the resident memory of the largest process of the run, kernel or worker; both it and the processor seconds are nan on a system without wait4.
     """
     start = time.perf_counter()
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", *where, "--ExecutePreprocessor.timeout=1200",
                "--ExecutePreprocessor.record_timing=False", "--log-level=WARN", str(path)]
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=told, cwd=path.parent)
-        peak = float("nan")
+        cpu = peak = float("nan")
         if hasattr(os, "wait4"):
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-            peak = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+            cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
         process.wait()
         seconds = time.perf_counter() - start
         told.seek(0)
         lines = re.sub(r"\x1b\[[\d;]*m", "", told.read().decode(errors="replace")).strip().splitlines()
-    return path, seconds, peak, (lines or ["失败"])[-1] if process.returncode else ""
+    return path, seconds, cpu, peak, (lines or ["失败"])[-1] if process.returncode else ""
 
 
 def execute_all(books: list[Path], env: dict[str, str], jobs: int) -> int:
     "Execute the books in place, then export and clean: 0, or 1 when a cell failed."
     failed = 0
     with ThreadPoolExecutor(jobs) as pool:
-        for path, seconds, _, error in pool.map(lambda p: execute(p, env, ["--inplace"]), books):
+        for path, seconds, _, _, error in pool.map(lambda p: execute(p, env, ["--inplace"]), books):
             print(f"{path.relative_to(ROOT)}  {seconds:.0f} s  {error}", flush=True)
             failed += bool(error)
     subprocess.run([sys.executable, ROOT / "scripts/export.py"], check=True)
@@ -79,11 +79,12 @@ def record(books: list[Path], env: dict[str, str]) -> int:
     rows, failed = [], 0
     with tempfile.TemporaryDirectory() as folder:
         for i, path in enumerate(books):
-            _, seconds, peak, error = execute(path, env | {"ECOM_VECTORS": str(Path(folder) / f"{i}.db")}, [f"--output-dir={folder}"])
+            _, seconds, cpu, peak, error = execute(path, env | {"ECOM_VECTORS": str(Path(folder) / f"{i}.db")}, [f"--output-dir={folder}"])
             print(f"{path.relative_to(ROOT)}  {seconds:.0f} s  {peak:.0f} MB  {error}", flush=True)
             failed += bool(error)
             if not error:
-                rows.append({"notebook": path.relative_to(ROOT).as_posix(), "seconds": round(seconds, 1), "peak_mb": round(peak), "cores": int(env["ECOM_THREADS"])})
+                rows.append({"notebook": path.relative_to(ROOT).as_posix(), "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_mb": round(peak),
+                             "cores": int(env["ECOM_THREADS"])})
     if rows:
         report("notebooks", rows)
     return 1 if failed else 0

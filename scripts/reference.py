@@ -180,7 +180,7 @@ def modules(root: Path) -> list[Module]:
 def escape(text: str) -> str:
     """Write plain text as Markdown that shows it as it is; `code` stays code."""
     parts = re.split(r"(`[^`\n]+`)", text)
-    parts[::2] = [re.sub(r"([\\*_<>\[\]$#~^@{}|`\"'])", r"\\\1", p) for p in parts[::2]]
+    parts[::2] = [re.sub(r"[\\*_<>\[\]$#~^@{}|`\"']|\.(?=\.)|-(?=-)", r"\\\g<0>", p) for p in parts[::2]]
     return "".join(parts)
 
 

@@ -1,8 +1,12 @@
-"""What lets a reader run a chapter: a copy to download that installs what it needs, links to Colab and Binder, and what a run takes."""
+"""What lets a reader run a chapter: a copy to download that installs what it needs, links to Colab and Binder, and what a run takes.
+
+Run: python scripts/runnable.py OUT   write the copies alone, into OUT/notebooks (the workflow docs.yml pushes them to a branch, for Colab)
+"""
 from __future__ import annotations
 
 import html
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +68,8 @@ def run_block(root: Path, name: str, row: dict[str, Any] | None, modules: list[s
     buttons = "".join(f'<a class="run-button" href="{html.escape(url)}"{more}>{html.escape(text)}</a>' for url, text, more in links)
     told = f'<span class="run-takes">{takes(row)}</span>' if row else ""
     return f'```{{=html}}\n<div class="chapter-run">{buttons}{told}</div>\n```'
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent.parent
+    write_copies(here, [p.relative_to(here).as_posix() for p in (here / "nbs").glob("*/*.ipynb")], Path(sys.argv[1]))
