@@ -180,7 +180,7 @@ def modules(root: Path) -> list[Module]:
 def escape(text: str) -> str:
     """Write plain text as Markdown that shows it as it is; `code` stays code."""
     parts = re.split(r"(`[^`\n]+`)", text)
-    parts[::2] = [re.sub(r"[\\*_<>\[\]$#~^@{}|`\"']|\.(?=\.)|-(?=-)", r"\\\g<0>", p) for p in parts[::2]]
+    parts[::2] = [re.sub(r"[\\*_<>\[\]$#~^@{}|`\"']", r"\\\g<0>", p) for p in parts[::2]]
     return "".join(parts)
 
 
@@ -211,8 +211,9 @@ def title_of(root: Path, notebook: str) -> str:
 
 
 def front(title: str, description: str = "") -> str:
-    """Write the front matter of a page."""
-    return "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in (("title", title), ("description", description)) if v).join(("---\n", "---\n\n"))
+    """Write the front matter of a page; without `smart`, which would turn the ... and " of a docstring into other characters."""
+    values = {"title": title, "description": description, "from": "markdown-smart"}
+    return "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items() if v).join(("---\n", "---\n\n"))
 
 
 def page_name(module: Module) -> str:

@@ -42,7 +42,8 @@ def test_the_book_travels_in_one_small_archive(unpacked, tmp_path):
     archive = unpacked / "ecom_nbdev" / "_data" / "book.tar.xz"
     tracked = subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD", "nbs"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     with tarfile.open(archive) as tar:
-        assert sorted(tar.getnames()) == sorted(n.removeprefix("nbs/") for n in tracked if n.endswith((".ipynb", ".png", ".svg")))
+        carried = tar.getnames()
+    assert sorted(carried) == sorted(n.removeprefix("nbs/") for n in tracked if n.endswith((".ipynb", ".png", ".svg")))
     assert archive.stat().st_size < 1_000_000 and (unpacked / "ecom_nbdev" / "_results" / "demo.jsonl").is_file()
 
     code = ("import sys, ecom_nbdev; from ecom_nbdev.core import bench_record; assert bench_record('demo')['rows'], ecom_nbdev.__file__; "
@@ -53,7 +54,7 @@ def test_the_book_travels_in_one_small_archive(unpacked, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stderr
 
-    assert f"新写 {len(tar.getnames())} 个文件。" in copy()
+    assert f"新写 {len(carried)} 个文件。" in copy()
     cells = [c for p in (tmp_path / "mine").rglob("*.ipynb") for c in json.loads(p.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
     assert len(cells) > 1000 and not any(c["outputs"] or c["execution_count"] for c in cells)
     first = tmp_path / "mine" / "index.ipynb"
