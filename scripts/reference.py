@@ -233,9 +233,10 @@ def pages(root: Path, parts: dict[str, list[str]]) -> dict[str, str]:
     for part, of_part in by_part(found, parts):
         index.append(f"\n## {part}\n")
         for m in of_part:
-            index.append(f"- [`{m.name}`]({m.name}.qmd)：{escape(m.doc)}")
-            head = f"`from {package}.{m.name} import …`，由[{escape(title_of(root, m.notebook))}](../{m.notebook})一章导出，[源码]({source_link(root, m.path)})。\n\n"
-            made[page_name(m)] = front(f"{package}.{m.name}", m.doc) + head + "\n".join(entry_text(root, m, e, known) for e in m.entries)
+            index.append(f"- [`{m.name}`]({m.name}.qmd)：{m.doc}")
+            head = f"{m.doc}\n\n" if "$" in m.doc else ""  # smalldocs loads KaTeX for the text of a page, not for its description
+            head += f"`from {package}.{m.name} import …`，由[{escape(title_of(root, m.notebook))}](../{m.notebook})一章导出，[源码]({source_link(root, m.path)})。\n\n"
+            made[page_name(m)] = front(f"{package}.{m.name}", "" if "$" in m.doc else m.doc) + head + "\n".join(entry_text(root, m, e, known) for e in m.entries)
     return {INDEX: "\n".join(index) + "\n", **made}
 
 
