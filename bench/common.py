@@ -47,6 +47,8 @@ def report(name: str, rows: list[dict]) -> None:
     for line in ({c: c for c in columns}, *rows):
         print("  ".join(str(line.get(c, "")).ljust(width[c]) for c in columns))
     RESULTS.mkdir(exist_ok=True)
-    entry = {"bench": name, "command": "python " + " ".join([f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]), "machine": machine(), "rows": rows}
+    script = Path(sys.argv[0]).resolve()
+    entry = {"bench": name, "command": "python " + " ".join([f"{script.parent.name}/{script.name}", *sys.argv[1:]]), "time": time.strftime("%Y-%m-%d"),
+             "machine": machine(), "rows": rows}
     with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as f:
         f.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -27,7 +27,8 @@ app.add_typer(data_app, name="data")
 __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn', 'command', 'show', 'read_input', 'finish',
            'Mode', 'Backend', 'train', 'predict', 'load_profiles', 'side_table', 'profile', 'forget', 'recommend',
            'ads', 'campaign', 'demo', 'run', 'told', 'go', 'serve', 'redact', 'plan_labels', 'choose_model', 'cost',
-           'scale', 'plan_compute', 'models_list', 'models_pull', 'data_list', 'data_get', 'doctor', 'bench', 'main']
+           'scale', 'plan_compute', 'models_list', 'models_pull', 'data_list', 'data_get', 'book_files', 'copy_book',
+           'book', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
 def command(group: typer.Typer, name: str):
@@ -473,6 +474,65 @@ def data_get(name: Annotated[str, typer.Argument(help="数据集名。")], out: 
     from ecom_nbdev.data import load
     table = load(name, split)
     finish(f"{name} 的 {len(table)} 行，写到 {write_table(out, table)}", 0, None)
+
+# %% ../nbs/apps/cli.ipynb #c9661024
+def book_files():
+    "(path inside the book, bytes) of every notebook and picture: from the archive in the wheel, which holds no outputs, else from nbs/ of the checkout."
+    import importlib
+    import tarfile
+    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    archive, nbs = here / "_data" / "book.tar.xz", here.parent / "nbs"
+    if archive.exists():
+        with tarfile.open(archive) as tar:
+            yield from ((m.name, tar.extractfile(m).read()) for m in tar)
+    elif not (nbs / "index.ipynb").exists():
+        raise EcomError("没有找到这本书的笔记本：请重新安装 ecom_nbdev，或在仓库里运行。")
+    else:
+        for path in sorted(nbs.rglob("*")):
+            if path.suffix in (".ipynb", ".png", ".svg") and not any(part[0] in "._" for part in path.relative_to(nbs).parts):
+                yield path.relative_to(nbs).as_posix(), path.read_bytes()
+
+def copy_book(folder: Path, force: bool = False) -> tuple[list[str], list[str]]:
+    "(written, kept) paths of the book copied into `folder`: a file that was changed after it was copied is kept, unless `force`; `EcomError` when `folder` is a file."
+    import hashlib
+
+    from ecom_nbdev.core import atomic_path
+    if folder.exists() and not folder.is_dir():
+        raise EcomError(f"{folder} 是一个文件：请给出文件夹。")
+    note, written, kept = folder / ".book.json", [], []
+    try:
+        copied = json.loads(note.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        copied = {}
+    for name, data in book_files():
+        path, digest = folder / name, hashlib.sha256(data).hexdigest()
+        there = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+        if there not in (None, digest, copied.get(name)) and not force:
+            kept.append(name)
+            continue
+        if there != digest:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as part:
+                part.write_bytes(data)
+            written.append(name)
+        copied[name] = digest
+    note.write_text(json.dumps(copied, indent=1), encoding="utf-8")
+    return written, kept
+
+@command(app, "book")
+def book(folder: Annotated[Path, typer.Argument(help="抄到哪个文件夹。")] = Path("ecom_book"),
+         force: Annotated[bool, typer.Option("--force", help="改过的笔记本也覆盖。")] = False,
+         no_open: Annotated[bool, typer.Option("--no-open", help="只抄，不打开 JupyterLab。")] = False) -> None:
+    "把全书的笔记本抄到一个文件夹，用 JupyterLab 打开；改过的留着。"
+    import subprocess
+
+    from ecom_nbdev.core import require
+    written, kept = copy_book(folder, force)
+    typer.echo(f"笔记本在 {folder}：新写 {len(written)} 个文件" + (f"，留着改过的 {len(kept)} 个（--force 才覆盖）" if kept else "") + "。", err=True)
+    if not no_open:
+        require("jupyterlab", "book")
+        raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyterlab", str(folder / "index.ipynb")]).returncode)
+
 
 # %% ../nbs/apps/cli.ipynb #5db62cfc
 @command(app, "doctor")

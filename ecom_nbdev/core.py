@@ -80,8 +80,10 @@ def asset(name: str) -> Path:
     raise EcomError(f"随包数据里没有 {name}：请重新安装 ecom_nbdev，或检查文件名。")
 
 def bench_record(name: str, command: str = "") -> dict:
-    "The newest line of bench/results/`name`.jsonl in a checkout whose command contains `command`: bench, command, machine, rows."
-    path = Path(importlib.import_module("ecom_nbdev").__file__).parent.parent / "bench" / "results" / f"{name}.jsonl"
+    "The newest line of bench/results/`name`.jsonl (in the wheel ecom_nbdev/_results) whose command contains `command`: bench, command, machine, rows."
+    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    shipped = here / "_results" / f"{name}.jsonl"
+    path = shipped if shipped.exists() else here.parent / "bench" / "results" / f"{name}.jsonl"
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
     found = [r for r in lines if command in r["command"]]
     if not found:

@@ -167,7 +167,9 @@ class Lexicon:
         return tokenizer
 
     @functools.cached_property
-    def tagger(self): return jieba_module("jieba.posseg").POSTokenizer(self.python)
+    def tagger(self):
+        "jieba's part-of-speech tagger on the same dictionary."
+        return jieba_module("jieba.posseg").POSTokenizer(self.python)
 
     @functools.cached_property
     def tags(self) -> dict[str, str]:

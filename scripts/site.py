@@ -12,10 +12,16 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parent))  # behind everything: this folder holds a site.py, as the standard library does
+
+import appendix
+import reference
+import runnable
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = "nbs/"
@@ -98,6 +104,11 @@ def written(root: Path) -> list[str]:
     return [p.as_posix() for p in paths if not any(part[0] in "._" for part in p.parts)]
 
 
+def chapters(names: list[str]) -> list[str]:
+    """List the notebooks a reader may run: all but the front page."""
+    return [n for n in names if n != f"{NBS}index.ipynb"]
+
+
 def check_listing(root: Path, config: dict[str, Any]) -> None:
     """Raise where the sidebar and `nbs/` do not hold the same notebooks."""
     names, files = listed(config), written(root)
@@ -136,13 +147,40 @@ def drop_marks(nb: Any) -> None:
             cell.source = re.sub(r"^# ?NBVAL\w*[^\n]*\n?", "", cell.source, flags=re.M)
 
 
-def join_lines(nb: Any) -> None:
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Apply `change` to what of a Markdown text lies outside its code blocks."""
+    parts = re.split(r"(^```.*?^```)", text, flags=re.M | re.S)
+    parts[::2] = map(change, parts[::2])
+    return "".join(parts)
+
+
+def joined(text: str) -> str:
     """Join the lines of a paragraph where Chinese meets Chinese: a renderer would show the line break as a space."""
+    return outside_code(text, lambda part: re.sub(rf"^(?![#|>]).*[{WIDE}]\n(?=[{WIDE}])", lambda m: m[0][:-1], part, flags=re.M))
+
+
+def join_lines(nb: Any) -> None:
+    """Join the lines of the Markdown cells."""
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            parts = re.split(r"(^```.*?^```)", cell.source, flags=re.M | re.S)
-            parts[::2] = [re.sub(rf"^(?![#|>]).*[{WIDE}]\n(?=[{WIDE}])", lambda m: m[0][:-1], p, flags=re.M) for p in parts[::2]]
-            cell.source = "".join(parts)
+            cell.source = joined(cell.source)
+
+
+def link_measurements(nb: Any, up: str, measured: set[str]) -> None:
+    """Let each `bench/….py …` in the text lead to what it last measured."""
+    def link(m: re.Match[str]) -> str:
+        return f"[{m[0]}]({up}{appendix.FOLDER}/measurements.qmd#{m[1]})" if m[1] in measured else m[0]
+
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = outside_code(cell.source, lambda part: re.sub(r"(?<!\[)`(?:python )?bench/(\w+)\.py[^`\n]*`", link, part))
+
+
+def label_cells(nb: Any) -> None:
+    """Give every code cell an anchor of its own, cell-ID: the API reference leads there."""
+    for cell in nb.cells:
+        if cell.cell_type == "code" and "id" in cell:
+            cell.source = f"#| label: cell-{cell['id']}\n{cell.source}"
 
 
 def imports_only(node: ast.stmt) -> bool:
@@ -186,6 +224,13 @@ def describe_figures(nb: Any) -> None:
                 cell.source = f'#| fig-alt: "图：{figure_words(cell.source, heading)}"\n{cell.source}'
 
 
+def add_run(nb: Any, block: str) -> None:
+    """Put the line that says how to run the chapter under its title."""
+    from execnb.nbio import mk_cell
+
+    nb.cells.insert(1, mk_cell(block, cell_type="markdown"))
+
+
 def process(root: Path, work: Path, names: list[str], keep_output_file: bool) -> None:
     """Write the notebooks `names` into `work` through nbdev's filters, together with the other files of `nbs/`."""
     from execnb.nbio import read_nb, write_nb
@@ -195,6 +240,8 @@ def process(root: Path, work: Path, names: list[str], keep_output_file: bool) ->
         def procs(self) -> Any:
             return super().procs().filter(lambda p: p.__name__ not in SKIPPED_PROCS)
 
+    measured, timings = {Path(r.script).stem for r in appendix.records(root)}, runnable.timings(root)
+    modules = reference.modules(root)
     with contextlib.chdir(root):  # nbdev looks for settings.ini from here
         for name in names:
             try:
@@ -208,6 +255,11 @@ def process(root: Path, work: Path, names: list[str], keep_output_file: bool) ->
             fold_imports(nb)
             describe_figures(nb)
             nb.cells = [c for c in nb.cells if c.source.strip()]
+            label_cells(nb)
+            link_measurements(nb, "../" * (name.count("/") - 1), measured)
+            if name in chapters(names):
+                exported = [m.name for m in modules if NBS + m.notebook == name]
+                add_run(nb, runnable.run_block(root, name, timings.get(name), exported))
             if not keep_output_file:  # Quarto's; smalldocs names pages itself
                 nb.cells[0].source = re.sub(r"^output-file:.*\n", "", nb.cells[0].source, flags=re.M)
             target = work / name.removeprefix(NBS)
@@ -218,6 +270,20 @@ def process(root: Path, work: Path, names: list[str], keep_output_file: bool) ->
         if path.is_file() and path.suffix not in (".ipynb", ".yml") and not any(part[0] in "._" for part in rel.parts):
             (work / rel).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, work / rel)
+
+
+def generate(root: Path, work: Path, config: dict[str, Any]) -> None:
+    """Write the pages that code makes (API reference, appendix) into `work`, and list them in the sidebar of `config`."""
+    contents = config["website"]["sidebar"]["contents"]
+    parts = {e["section"]: [n.removeprefix(NBS) for n in sidebar_notebooks(e)] for e in contents if "section" in e}
+    pages = reference.pages(root, parts) | appendix.pages(root)
+    for name, text in pages.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(joined(text), encoding="utf-8")
+    config["project"]["render"] += sorted({f"{Path(n).parent}/*.qmd" for n in pages})
+    contents += (reference.sidebar(root, parts) if pages else []) + appendix.sidebar(pages)
+    if pages:
+        config["website"]["navbar"]["left"].append({"text": "API", "href": reference.INDEX})
 
 
 def inside(value: Any) -> Any:
@@ -422,13 +488,16 @@ def render(root: Path, out: Path, renderer: str = "smalldocs") -> int:
     check_out(out, root)
     with tempfile.TemporaryDirectory() as tmp:
         work = Path(tmp).resolve() / "book"
-        process(root, work, listed(config), keep_output_file=renderer == "quarto")
+        names = listed(config)
+        process(root, work, names, keep_output_file=renderer == "quarto")
+        generate(root, work, config)
         write_config(root, work, config, renderer)
         site = {"smalldocs": render_smalldocs, "quarto": render_quarto}[renderer](work)
+        runnable.write_copies(root, chapters(names), site)
         shutil.rmtree(out, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(site, out)
-    return len(listed(config))
+    return len(names)
 
 
 def main(argv: list[str] | None = None) -> int:

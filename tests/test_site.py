@@ -1,11 +1,13 @@
 """The website of the book: every chapter has a page, nothing is left over, nothing comes from outside, and a real browser shows it."""
 from __future__ import annotations
 
+import ast
 import functools
 import html
 import http.server
 import importlib.util
 import json
+import os
 import re
 import shutil
 import threading
@@ -235,7 +237,132 @@ def test_navigation_follows_the_sidebar(site: Path, audits: dict):
         following = re.search(r'nav-page-next"><a href="([^"]+)"', page)[1]
         assert (page_of(site, before).parent / following).resolve() == page_of(site, after)
     indexed = {entry["href"].split("#")[0] for entry in json.loads((site / "search.json").read_text(encoding="utf-8"))}
-    assert indexed == {page_of(Path(), n).as_posix() for n in names}
+    made = {p.relative_to(site).as_posix() for part in ("reference", "appendix") for p in (site / part).glob("*.html")}
+    assert indexed == {page_of(Path(), n).as_posix() for n in names} | made and len(made) > 50
+    listed = {(site / unquote(urlsplit(link).path)).resolve() for link in audits[site / "index.html"].links}
+    assert {site / name for name in made} <= listed
+
+
+# ---- the pages that code makes
+
+
+def sections(page: str) -> dict[str, str]:
+    """Cut a page of the reference into its entries, id -> HTML."""
+    parts = re.split(r'<section id="([^"]+)"', page)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented(path: Path) -> dict[str, str]:
+    """Read the first line of the docstring of every function, class and public method of a source file."""
+    found, body = {}, ast.parse(path.read_text(encoding="utf-8")).body
+    for node in [*body, *(n for b in body if isinstance(b, (ast.If, ast.Try)) for n in ast.walk(b))]:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            members = [m for m in node.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m.name[0] != "_"] if isinstance(node, ast.ClassDef) else []
+            for name, part in [(node.name, node), *((f"{node.name}.{m.name}", m) for m in members)]:
+                found[name] = (ast.get_docstring(part) or "").partition("\n")[0]
+    return found
+
+
+def test_every_export_is_in_the_reference(site: Path):
+    base = book.reference.settings(ROOT)
+    prefix, wrong, count = f"{base['git_url']}/blob/{base['branch']}/", [], 0
+    docs = {p: documented(p) for p in (ROOT / "ecom_nbdev").rglob("*.py")}
+    anywhere = {name: doc for found in docs.values() for name, doc in found.items()}
+    for path, own in docs.items():
+        exported = re.search(r"^__all__ = (\[.*?\])", path.read_text(encoding="utf-8"), re.M | re.S)
+        if not exported or path.name[0] == "_":
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        passed_on = " ".join(line for line in lines if line.startswith("from ."))
+        page = site / "reference" / f"{'.'.join(path.relative_to(ROOT / 'ecom_nbdev').with_suffix('').parts)}.html"
+        entries = sections(page.read_text(encoding="utf-8"))
+        for name in ast.literal_eval(exported[1]):
+            for each in [name, *(n for n in own if n.startswith(f"{name}."))]:
+                count += 1
+                entry = entries.get(each, "")
+                doc = own.get(each, anywhere.get(each) if re.search(rf"\b{each}\b", passed_on) else None)
+                link = re.search(rf'href="{re.escape(prefix + path.relative_to(ROOT).as_posix())}#L(\d+)-L(\d+)"', entry)
+                if not link or each.rpartition(".")[2] not in "\n".join(lines[int(link[1]) - 1 : int(link[2])]) or (doc is not None and not (doc and plain(html.escape(doc)) in plain(entry))):
+                    wrong.append((page.name, each))
+    assert wrong == []
+    assert count > 1300
+
+
+def test_a_signature_is_shown_as_it_is_written(site: Path):
+    shown = html.unescape(re.sub(r"<[^>]+>", "", sections((site / "reference/compliance.html").read_text(encoding="utf-8"))["check"]))
+    source = (ROOT / "ecom_nbdev" / "compliance.py").read_text(encoding="utf-8")
+    assert re.search(r"^def check\(.*?\) -> [^\n]+(?=:$)", source, re.M | re.S)[0] in shown
+
+
+def test_the_newest_of_every_measurement_is_shown(site: Path):
+    text = plain((site / "appendix" / "measurements.html").read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "bench" / "results").glob("*.jsonl")):
+        newest = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+        for _, found in ((c, text.partition(plain(c))[2]) for c in [newest.get("command", path.name)]):
+            assert found, path.name
+            for value in newest.get("rows", [newest])[0].values():
+                assert plain(book.appendix.shown(value)) in found, (path.name, value)
+
+
+def test_measurements_are_text_and_long_tables_are_cut(tmp_path: Path):
+    (tmp_path / "bench" / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "settings.ini", tmp_path)
+    old, new = ({"command": "python bench/x.py", "machine": {"cpu": "<b>"}, "rows": [{"seconds": i, "note": "<script>x</script>"} for i in range(n)]} for n in (3, 40))
+    (tmp_path / "bench/results/x.jsonl").write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n", encoding="utf-8")
+    page = book.appendix.measurements(tmp_path)
+    assert "<script>" not in page and "<b>" not in page and page.count("&lt;script&gt;") == book.appendix.MAX_ROWS
+    assert "共 40 行，这里是前 24 行" in page and page.count("python bench/x.py") == 1 and "<th>秒</th><th>note</th>" in page
+
+
+def test_the_cards_name_every_model_and_data_set(site: Path):
+    text = plain((site / "appendix" / "cards.html").read_text(encoding="utf-8"))
+    names = [p.name for p in (ROOT / "data" / "weights").iterdir()] + [line.partition(",")[0] for line in (ROOT / "data" / "datasets.csv").read_text(encoding="utf-8").splitlines()[1:]]
+    assert [n for n in names if n not in text] == [] and len(names) > 30
+    assert plain((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()[-1].removeprefix("- ")) in plain((site / "appendix" / "changes.html").read_text(encoding="utf-8"))
+
+
+def test_every_chapter_can_be_run(site: Path, audits: dict):
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    measured = book.runnable.timings(ROOT)
+    for name in book.chapters(book.written(ROOT)):
+        page, path = page_of(site, name), name.removeprefix("nbs/")
+        links = audits[page].links
+        assert f"../notebooks/{path}" in links and f"https://colab.research.google.com/github/ecom-nbdev/ecom_nbdev/blob/notebooks/{path}" in links
+        assert f"https://mybinder.org/v2/gh/ecom-nbdev/ecom_nbdev/main?urlpath=lab/tree/{name}" in links
+        assert [t for t in audits[page].text if "核）" in t and t.startswith("运行约")] == ([book.runnable.takes(measured[name])] if name in measured else []), name
+        install, *cells = json.loads((site / "notebooks" / path).read_text(encoding="utf-8"))["cells"]
+        assert cells == json.loads((ROOT / name).read_text(encoding="utf-8"))["cells"]
+        ast.parse(TransformerManager().transform_cell("".join(install["source"])))
+        assert 'find_spec("ecom_nbdev") is None' in "".join(install["source"])
+
+
+def test_what_a_run_takes_is_said_in_round_figures():
+    assert book.runnable.takes({"seconds": 41.3, "peak_mb": 1130, "cores": 2}) == "运行约 40 秒，内存 1.1 GB（2 核）"
+    assert book.runnable.takes({"seconds": 400, "peak_mb": 186, "cores": 1}) == "运行约 7 分钟，内存 190 MB（1 核）"
+    assert book.runnable.takes({"seconds": 1, "peak_mb": 186, "cores": 1}).startswith("运行约 5 秒")
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="no wait4 on this system")
+def test_a_run_is_measured_and_leaves_the_notebook_alone(tmp_path: Path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("book_notebooks", ROOT / "scripts" / "notebooks.py")
+    notebooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(notebooks)
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    import common
+
+    monkeypatch.setattr(common, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    books = []
+    for name, source in (("big", "held = bytearray(400_000_000)"), ("bad", "1 / 0")):
+        made = json.loads(notebook("# 题"))
+        made["cells"].append({"cell_type": "code", "id": "c9", "metadata": {}, "execution_count": None, "outputs": [], "source": source})
+        books.append(tmp_path / f"{name}.ipynb")
+        books[-1].write_text(json.dumps(made), encoding="utf-8")
+    before = [p.read_bytes() for p in books]
+    assert notebooks.record(books, os.environ | {"ECOM_THREADS": "1"}) == 1 and [p.read_bytes() for p in books] == before
+    rows = json.loads((tmp_path / "results" / "notebooks.jsonl").read_text(encoding="utf-8"))["rows"]
+    assert [(r["notebook"], r["cores"]) for r in rows] == [("big.ipynb", 1)] and 400 < rows[0]["peak_mb"] < 700
 
 
 # ---- in a real browser
@@ -244,7 +371,7 @@ def test_navigation_follows_the_sidebar(site: Path, audits: dict):
 WORDS = {"掩码": "theory/attention", "层归一化": "theory/transformer", "困惑度": "theory/language_model", "下一句预测": "theory/pretraining", "序列标注": "practice/tagging",
          "填充": "practice/text", "分词": "practice/segmentation", "关键词": "practice/keywords", "少标签": "practice/fewshot", "适配器": "practice/adapt",
          "广告法": "apps/compliance", "用户画像": "apps/profile", "商品推荐": "apps/recommend", "预算": "apps/planning", "突发": "apps/planning",
-         "差分隐私": "frontier/privacy", "忠实度": "frontier/explain", "蒸馏": "frontier/compress", "许可": "tools/licences", "勘误": "faq/errata"}
+         "差分隐私": "frontier/privacy", "忠实度": "frontier/explain", "蒸馏": "frontier/compress", "许可": "tools/licences", "勘误": "faq/errata", "near_duplicates": "reference/splits"}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -342,7 +469,7 @@ def test_dark_theme_follows_the_reader(chromium, address: str):
     assert tones["light"][2] < 100 and tones["dark"][2] > 150, "代码在深色下也看得清"
 
 
-@pytest.mark.parametrize("name", ["faq/claims", "practice/tensorflow", "index"])
+@pytest.mark.parametrize("name", ["faq/claims", "practice/tensorflow", "index", "reference/apps.adday"])
 def test_rules_of_accessibility(chromium, address: str, name: str):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: pip install -e '.[docs]'").Axe()
     page = open_page(chromium, f"{address}/{name}.html", viewport={"width": 1280, "height": 900})
