@@ -29,6 +29,7 @@ test-gpu: setup
 
 lint: setup
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python scripts/export.py --check
 	@$(BIN)/python scripts/readme.py --check
 

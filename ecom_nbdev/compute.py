@@ -50,7 +50,7 @@ def memory(model, mode: str = "full", batch: int = 16, length: int = 128, bits: 
     trained, size = trained_weights(shape, mode, rank), bits / 8
     weights = (shape.layers * shape.per_layer + shape.vocab * shape.d + (trained if mode == "lora" else 0)) * size
     layers = {"full": shape.layers, "half": shape.layers - shape.layers // 2, "lora": shape.layers, "head": 0}[mode]
-    parts = [weights / 1e9, trained * size / 1e9, trained * (8 + (4 if bits == 16 else 0)) / 1e9, layers * kept_numbers(shape, batch * length) * size / 1e9]
+    parts = weights / 1e9, trained * size / 1e9, trained * (8 + (4 if bits == 16 else 0)) / 1e9, layers * kept_numbers(shape, batch * length) * size / 1e9
     return Need(*parts, sum(parts))
 
 def largest_batch(model, gb: float, mode: str = "full", length: int = 128, bits: int = 16, rank: int = 16, spare: float = 0.1) -> int:

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record', 'guard',
-           'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json', 'write_table',
-           'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
+           'guard', 'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json',
+           'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -59,6 +59,17 @@ def set_threads() -> int:
         sys.modules["torch"].set_num_threads(n)
     return n
 
+def peak_mb() -> float:
+    "Largest resident memory of this process so far, in MB."
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        import psutil
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
 # %% ../nbs/practice/core.ipynb #9021c25a
 def cache_dir(*parts: str) -> Path:
     "Folder `parts` under the cache (`ECOM_CACHE`, else the user's cache folder); created when absent."
@@ -73,7 +84,7 @@ def cache_dir(*parts: str) -> Path:
 
 def asset(name: str) -> Path:
     "Path of a file that this project wrote itself (`products.csv`, `trends.csv`, …): in the wheel `ecom_nbdev/_data`, in a checkout `data/`."
-    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     for root in (here / "_data", here.parent / "data"):
         if (root / name).exists():
             return root / name
@@ -81,7 +92,7 @@ def asset(name: str) -> Path:
 
 def bench_record(name: str, command: str = "") -> dict:
     "The newest line of bench/results/`name`.jsonl in a checkout whose command contains `command`: bench, command, machine, rows."
-    path = Path(importlib.import_module("ecom_nbdev").__file__).parent.parent / "bench" / "results" / f"{name}.jsonl"
+    path = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent.parent / "bench" / "results" / f"{name}.jsonl"
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
     found = [r for r in lines if command in r["command"]]
     if not found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def layer_states(texts: Sequence[str], model="e5-small", max_length: int = 128, 
     tok.no_padding()
     tok.enable_truncation(max_length)
     ids = [e.ids for e in tok.encode_batch([prefix + t for t in texts])]
-    out = [None] * len(ids)
+    out: list = [None] * len(ids)
     groups = list(batches([len(i) for i in ids], 4096))
     with torch.inference_mode(), torch.autocast(dev, torch.bfloat16, enabled=native_bf16(dev)):
         for group in progress(groups, "各层向量", len(groups)) if len(groups) > 8 else groups:
@@ -169,7 +169,7 @@ def fit_head(F, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarra
 
 def vote(heads: Sequence[tuple], views: Sequence) -> np.ndarray:
     "float (n, classes): mean over the views of their head's scores, each row with mean 0."
-    z = sum(np.asarray(F @ W.T + b) for (W, b), F in zip(heads, views, strict=True)) / len(heads)
+    z = np.sum([np.asarray(F @ W.T + b) for (W, b), F in zip(heads, views, strict=True)], axis=0) / len(heads)
     return z - z.mean(1, keepdims=True)
 
 # %% ../nbs/practice/fewshot.ipynb #cc622151
@@ -253,7 +253,7 @@ class FewShot(ClassifierMixin, BaseEstimator):
             raise EcomError("分类器还没有训练：请先调用 fit，或用 FewShot.load 载入。")
         X = check_items(X)
         F = views_of(self, X, self.heads_) if X else {}
-        return softmax(2 * vote(self.heads_.values(), F.values())) if X else np.empty((0, len(self.classes_)))
+        return softmax(2 * vote(list(self.heads_.values()), list(F.values()))) if X else np.empty((0, len(self.classes_)))
 
     def predict(self, X: Sequence) -> np.ndarray:
         "The likeliest class of each item, (n,)."
@@ -320,7 +320,7 @@ def states_of(few: FewShot, texts: list[str]) -> np.ndarray:
     "float32 (n, layers, d) of `layer_states`, remembered."
     return remembered(("layers", str(few.model), few.max_length), texts, lambda new: layer_states(new, few.model, few.max_length, few.device))
 
-def views_of(few: FewShot, X: list, names: Sequence[str] | None = None) -> dict:
+def views_of(few: FewShot, X: list, names: Iterable[str] | None = None) -> dict:
     "name -> matrix (n, d) of the views `names` (default: all there are) of items X."
     make = {"encoder": _encoder_view, "similarity": _similarity_view, "chars": lambda few, X: few.chars_.transform(X), "llm": _llm_view}
     pairs = bool(X) and isinstance(X[0], tuple)
@@ -330,7 +330,8 @@ def views_of(few: FewShot, X: list, names: Sequence[str] | None = None) -> dict:
 def _encoder_view(few: FewShot, X: list) -> np.ndarray:
     "The last three layers side by side; of pairs `pair_features`."
     if isinstance(X[0], tuple):
-        return pair_features(*(states_of(few, [p[k] for p in X]) for k in (0, 1)))
+        A, B = (states_of(few, [p[k] for p in X]) for k in (0, 1))
+        return pair_features(A, B)
     return states_of(few, X)[:, -3:].reshape(len(X), -1)
 
 def _similarity_view(few: FewShot, X: list) -> np.ndarray:
@@ -362,7 +363,7 @@ def try_choices(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: 
 
 def trained(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, views: Sequence[str]) -> list[tuple]:
     "Heads of `views` after self-training; the encoder's vote counts twice, the descriptions alone have a third one on the encoder's vectors."
-    k, heads, prior = len(few.classes_), {}, kinds == "description"
+    k, heads, prior = len(few.classes_), dict[str, tuple](), kinds == "description"
     third = fit_head(F["encoder"][prior], codes[prior], k, few.C, pool=scale_rows(F["encoder"], P["encoder"])) if len(set(codes[prior])) == k else (0.0, 0.0)
     if "llm" in F:
         own = kinds == "label"

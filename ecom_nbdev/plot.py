@@ -100,7 +100,7 @@ def png(fig, colours: int = 64) -> bytes:
     from PIL import Image
     raw, out = io.BytesIO(), io.BytesIO()
     fig.savefig(raw, format="png", bbox_inches="tight")
-    Image.open(raw).convert("RGB").quantize(colours, dither=0).save(out, "png", optimize=True)
+    Image.open(raw).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(out, "png", optimize=True)
     return out.getvalue()
 
 def show(fig) -> None:

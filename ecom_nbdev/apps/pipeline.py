@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text
 
@@ -169,12 +170,13 @@ class PipelineConfig:
             if key not in names:
                 near = difflib.get_close_matches(str(key), names, 1)
                 raise EcomError(f"配置文件 {path} 里有不认识的键 {str(key)[:40]}：{f'是不是 {near[0]}？' if near else ''}可以写的有 {'、'.join(names)}。")
-        values = {k: v.isoformat() if type(v) is datetime.date else v for k, v in given.items()}        # YAML reads 2026-11-24 as a date
+        values: dict[str, Any] = {k: v.isoformat() if type(v) is datetime.date else v for k, v in given.items()}        # YAML reads 2026-11-24 as a date
         try:
             config = cls(**values)
         except EcomError as e:
             raise EcomError(f"{path}：{e}") from None
-        return dataclasses.replace(config, **{n: str(path.parent / Path(v).expanduser()) for n in _FOLDERS if (v := getattr(config, n)) is not None})
+        places: dict[str, Any] = {n: str(path.parent / Path(v).expanduser()) for n in _FOLDERS if (v := getattr(config, n)) is not None}
+        return dataclasses.replace(config, **places)
 
 _EXAMPLES = {"out": "out/run", "users": "users.csv", "products": "products.csv", "train": "true", "llm": "none", "k": 10, "ads_k": 3, "today": "2026-11-24"}
 

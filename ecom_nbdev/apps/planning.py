@@ -357,7 +357,7 @@ def _hill(x, top: float, half: float, shape: float):
     u = (x / half) ** shape
     return top * u / (1 + u)
 
-def _fit_hill(x: np.ndarray, y: np.ndarray, start: Sequence[float] | None = None) -> np.ndarray:
+def _fit_hill(x: np.ndarray, y: np.ndarray, start: Sequence[float] | np.ndarray | None = None) -> np.ndarray:
     "Least-squares (top, half, shape) within bounds: top up to 20 times the largest sales, half within 0.01 and 20 times the largest spend, shape 0.3 to 4."
     from scipy.optimize import curve_fit
     X, Y = x.max(), max(y.max(), 1e-9)
@@ -387,7 +387,8 @@ def fit_response(past: pd.DataFrame, n_boot: int = 60, seed: int = 0) -> list[Re
                     draws.append(_fit_hill(x[i], y[i], best))
         except RuntimeError:
             raise EcomError(f"渠道 {name} 的曲线拟合不收敛：请检查花费与销售额是否同一期、同一单位。") from None
-        curves.append(ResponseCurve(str(name), *map(float, best), most=float(x.max()), draws=np.array(draws).reshape(-1, 3)))
+        top, half, shape = map(float, best)
+        curves.append(ResponseCurve(str(name), top, half, shape, most=float(x.max()), draws=np.array(draws).reshape(-1, 3)))
     return curves
 
 # %% ../../nbs/apps/planning.ipynb #03308c03
