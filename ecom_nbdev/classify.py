@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -204,11 +204,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     `calibrate` scale the head so that its probabilities fit the validation part (modes full and lora, 200 validation texts or more).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
-    def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
-                 warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
-                 patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
-                 precision=None, checkpoint=None, log_dir=None, dropout=None, descriptions=None, train_tokens=None, layer_decay=1.0, rdrop=0.0,
-                 adversarial=0.0, calibrate=True):
+    def __init__(self, model: str | os.PathLike = "e5-small", backend: str = "torch", mode: str = "full", max_length: int = 128, epochs: int = 3,
+                 learning_rate: float | None = None, batch_tokens: int = 1536, warmup: float = 0.06, weight_decay: float = 0.01, freeze_layers: int | None = None,
+                 lora_rank: int = 16, class_weight: str | None = None, label_smoothing: float = 0.0, validation: float = 0.1, patience: int = 1, C: float = 1.0,
+                 lexical: bool = False, max_encode: int | None = None, seed: int = 0, device: str | None = None, precision: str | None = None,
+                 checkpoint: str | os.PathLike | None = None, log_dir: str | os.PathLike | None = None, dropout: float | None = None,
+                 descriptions: Mapping | None = None, train_tokens: int | None = None, layer_decay: float = 1.0, rdrop: float = 0.0,
+                 adversarial: float = 0.0, calibrate: bool = True):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
@@ -387,7 +389,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         weight = None
         if self.class_weight == "balanced":
             weight = len(codes) / (len(self.classes_) * np.bincount(codes, minlength=len(self.classes_)))
-        options = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
+        options: dict[str, Any] = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
                    "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
         if self.backend == "tensorflow":
             from ecom_nbdev.tfnet import TFTextNet, fine_tune_tf

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
@@ -29,7 +30,7 @@ class MissingExtra(EcomError):
     "A heavy dependency is absent; the message names the extra that brings it."
 
 # %% ../nbs/practice/core.ipynb #c04d7d4f
-def require(module: str, extra: str):
+def require(module: str, extra: str) -> ModuleType:
     "Import `module` and return it; when it is absent raise `MissingExtra` naming the extra (`pip install 'ecom_nbdev[extra]'`)."
     try:
         return importlib.import_module(module)

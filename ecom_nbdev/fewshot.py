@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -221,8 +221,9 @@ class FewShot(ClassifierMixin, BaseEstimator):
     Attributes after fit: `classes_`, `chosen_` (views), `trials_` (every choice with its log loss and accuracy), `heads_`.
     Errors: `EcomError`. References: Blum & Mitchell 1998 (co-training), Schick & Schütze 2021 (PET, arXiv 2001.07676).
     """
-    def __init__(self, model="e5-small", descriptions=None, lexical=True, shares=(0.1, 0.2, 0.4), boost=3.0, C=1.0, max_pool=6000, max_length=128,
-                 seed=0, device=None, llm=None, questions=(), max_asked=200, llm_predicts=True):
+    def __init__(self, model: str | os.PathLike = "e5-small", descriptions: Mapping | None = None, lexical: bool = True, shares: Sequence[float] = (0.1, 0.2, 0.4),
+                 boost: float = 3.0, C: float = 1.0, max_pool: int = 6000, max_length: int = 128, seed: int = 0, device: str | None = None, llm: LLM | str | None = None,
+                 questions: Sequence = (), max_asked: int = 200, llm_predicts: bool = True):
         self.model, self.descriptions, self.lexical, self.shares, self.boost, self.C = model, descriptions, lexical, shares, boost, C
         self.max_pool, self.max_length, self.seed, self.device = max_pool, max_length, seed, device
         self.llm, self.questions, self.max_asked, self.llm_predicts = llm, questions, max_asked, llm_predicts
@@ -340,11 +341,11 @@ def _similarity_view(few: FewShot, X: list) -> np.ndarray:
 
 def _llm_view(few: FewShot, X: list) -> np.ndarray:
     "float32 (n, classes): log-odds of the answers, mean over the questions; remembered where the model has a name."
-    classes = few.classes_.tolist()
+    classes, llm = few.classes_.tolist(), few.llm or ""
     def view(q):
-        if hasattr(few.llm, "first_tokens"):
-            return ask(few.llm, q, X, classes)
-        return remembered(("llm", str(few.llm), f"{classes} {q}"), X, lambda new: ask(few.llm, q, new, classes))
+        if hasattr(llm, "first_tokens"):
+            return ask(llm, q, X, classes)
+        return remembered(("llm", str(llm), f"{classes} {q}"), X, lambda new: ask(llm, q, new, classes))
     return np.mean([view(q) for q in few.questions], 0) if X else np.empty((0, len(classes)), np.float32)
 
 def try_choices(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, dev: tuple | None) -> list[dict]:

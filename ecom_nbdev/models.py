@@ -28,10 +28,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .core import EcomError, cache_dir, n_threads, progress, require, set_threads, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
@@ -783,7 +787,7 @@ def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parall
 
 
 # %% ../nbs/practice/models.ipynb #5c81db43
-def catalog():
+def catalog() -> pd.DataFrame:
     "DataFrame of the registry: name, kind, MB, licence, cached (bool), about."
     import pandas as pd
     root = cache_dir("models")

@@ -431,9 +431,10 @@ class Tagger:
     Attributes after fit: `tags_`, `scheme_` (True for entities), `words_` (tokens are words), `history_`, `net_`. Errors: `EcomError`.
     References: Lafferty et al. 2001 (CRF); Huang et al. 2015 (BiLSTM-CRF, arXiv 1508.01991).
     """
-    def __init__(self, model="e5-small", mode="full", freeze_layers=None, lora_rank=16, epochs=4, learning_rate=None, head_rate=5e-3,
-                 batch_tokens=4096, batch_rows=32, buckets=1 << 16, dim=64, width=128, dropout=0.5, max_length=160, validation=0.1,
-                 patience=2, seed=0, device=None, precision=None, features="rich", alignment="piece", feature_dropout=0.3, average=0.99):
+    def __init__(self, model: str | os.PathLike | None = "e5-small", mode: str = "full", freeze_layers: int | None = None, lora_rank: int = 16, epochs: int = 4,
+                 learning_rate: float | None = None, head_rate: float = 5e-3, batch_tokens: int = 4096, batch_rows: int = 32, buckets: int = 1 << 16, dim: int = 64,
+                 width: int = 128, dropout: float = 0.5, max_length: int = 160, validation: float = 0.1, patience: int = 2, seed: int = 0, device: str | None = None,
+                 precision: str | None = None, features: str = "rich", alignment: str = "piece", feature_dropout: float = 0.3, average: float = 0.99):
         self.model, self.mode, self.freeze_layers, self.lora_rank, self.epochs = model, mode, freeze_layers, lora_rank, epochs
         self.learning_rate, self.head_rate, self.batch_tokens, self.batch_rows = learning_rate, head_rate, batch_tokens, batch_rows
         self.buckets, self.dim, self.width, self.dropout, self.max_length = buckets, dim, width, dropout, max_length
