@@ -1,7 +1,8 @@
-"""Whether this package and each of its extras resolve to ready wheels on each Python and system that it is meant for; nothing is installed.
+"""Whether this package and its extras resolve to ready wheels on each Python and system that they are meant for; nothing is installed.
 
 Run: python bench/resolve.py [--python 3.11 3.12 3.13] [--system linux macos windows]
-Packages that exist only as pure Python source archives (`SOURCES`) may be built; of everything else a wheel must be there. Exit code 1 where something does not resolve.
+The extras for users are resolved together: what fits together fits alone; where it does not, each one is tried. Packages that exist only as pure Python
+source archives (`SOURCES`) may be built; of everything else a wheel must be there. Exit code 1 where something does not resolve.
 """
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 SYSTEMS = {"linux": "x86_64-manylinux_2_31", "macos": "aarch64-apple-darwin", "windows": "x86_64-pc-windows-msvc"}        # glibc 2.31, macOS 14
 SOURCES = ("jieba", "snownlp")
 BUILT = {"bench": ("implicit",)}                        # a C++ extension without wheels: only for comparisons, where a compiler is at hand
+APART = ("dev", "bench")
 LEAST = {"dev": {"3.11": "3.11.5"}}                     # what nbconvert needs does not install on 3.11.0 to 3.11.4
 
 
@@ -32,6 +34,12 @@ def needs() -> dict[str, list[str]]:
     settings = parser["DEFAULT"]
     base = settings["requirements"].split()
     return {"": base} | {k.removeprefix("extra_"): base + v.split() for k, v in settings.items() if k.startswith("extra_")}
+
+
+def grouped(each: dict[str, list[str]]) -> dict[str, list[str]]:
+    "The least installation, all extras for users together (`all`), and those of `APART`, each on its own."
+    users = {name: lines for name, lines in each.items() if name and name not in APART}
+    return {"": each[""], "all": sorted(set().union(*users.values()))} | {name: each[name] for name in APART}
 
 
 def blamed(text: str) -> str:
@@ -56,10 +64,15 @@ def main() -> None:
     ap.add_argument("--python", nargs="+", default=PYTHONS)
     ap.add_argument("--system", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     args = ap.parse_args()
-    rows = [{"extra": extra, "python": python} | {s: resolved(lines, LEAST.get(extra, {}).get(python, python), s, SOURCES + BUILT.get(extra, ())) for s in args.system}
-            for extra, lines in needs().items() for python in args.python]
+    each, rows = needs(), []
+    for extra, lines in grouped(each).items():
+        for python in args.python:
+            found = {s: resolved(lines, LEAST.get(extra, {}).get(python, python), s, SOURCES + BUILT.get(extra, ())) for s in args.system}
+            rows.append({"extra": extra, "python": python} | found)
+            bad = [s for s, n in found.items() if extra == "all" and isinstance(n, str)]
+            rows += [{"extra": name, "python": python} | {s: resolved(each[name], python, s, SOURCES) for s in bad} for name in each if bad and name and name not in APART]
     report("resolve", rows)
-    sys.exit(any(isinstance(r[s], str) for r in rows for s in args.system))
+    sys.exit(any(isinstance(r.get(s), str) for r in rows for s in args.system))
 
 
 if __name__ == "__main__":
