@@ -12,9 +12,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
@@ -103,21 +107,21 @@ def bench_record(name: str, command: str = "") -> dict:
 # %% ../nbs/practice/core.ipynb #98010ab5
 _FORMULA, _NUMBER = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?%?")
 
-def guard(value):
+def guard(value: Any) -> Any:
     "A string that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection); numbers and everything else stay as they are."
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
 
-def unguard(value):
+def unguard(value: Any) -> Any:
     "What `guard` was given."
     return value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value) else value
 
 _LONE, _NO_XML = re.compile(r"[\ud800-\udfff]"), re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-def whole(value, xml: bool = False):
+def whole(value: Any, xml: bool = False) -> Any:
     "A string without lone surrogates, which no file can hold, and with `xml` without the characters that XML forbids, U+FFFD in their place; everything else as it is."
     return (_NO_XML if xml else _LONE).sub("\ufffd", value) if isinstance(value, str) and not (value.isascii() and not xml) else value
 
-def changed(df, change):
+def changed(df: pd.DataFrame, change: Callable) -> pd.DataFrame:
     "A copy of the DataFrame with `change` applied to its headers and to its strings."
     from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
     df = df.rename(columns=change)
@@ -126,7 +130,7 @@ def changed(df, change):
             df.isetitem(i, df.iloc[:, i].map(change))
     return df
 
-def _to_excel(df, path: Path) -> None:
+def _to_excel(df: pd.DataFrame, path: Path) -> None:
     "Write a DataFrame as XLSX whose cells are all values (openpyxl takes a text that begins with = for a formula); `EcomError` for a text too long for a cell."
     import pandas as pd
     for column in df:
@@ -176,11 +180,11 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
         tmp.write_text(whole(text), encoding="utf-8")
     return Path(path)
 
-def write_json(path: str | os.PathLike, obj) -> Path:
+def write_json(path: str | os.PathLike, obj: object) -> Path:
     "Write `obj` as UTF-8 JSON (Chinese readable, two spaces of indent) atomically and return the path."
     return write_text(path, json.dumps(obj, ensure_ascii=False, indent=2, default=_plain) + "\n")
 
-def _plain(o):
+def _plain(o: Any) -> Any:
     "numpy scalars and arrays, timestamps and paths as plain JSON values."
     if hasattr(o, "tolist"):
         return o.tolist()
@@ -190,7 +194,7 @@ def _plain(o):
         return str(o)
     raise TypeError(f"not JSON serializable: {type(o).__name__}")
 
-def write_table(path: str | os.PathLike, df) -> Path:
+def write_table(path: str | os.PathLike, df: pd.DataFrame) -> Path:
     "Write a DataFrame to `path` atomically; the suffix chooses CSV (UTF-8), TSV, JSONL, Parquet or XLSX. No text becomes a formula in a spreadsheet (`guard`); what the format cannot hold becomes U+FFFD (`whole`)."
     suffix = Path(path).suffix.lower()
     df = changed(df, functools.partial(whole, xml=suffix == ".xlsx"))
@@ -218,7 +222,7 @@ def progress(items: Iterable, desc: str = "", total: int | None = None) -> Itera
     yield from track(items, description=desc, total=total, console=Console(stderr=True), transient=True)
 
 # %% ../nbs/practice/core.ipynb #997d6106
-def require_columns(df, columns: Iterable[str], where: str) -> None:
+def require_columns(df: pd.DataFrame, columns: Iterable[str], where: str) -> None:
     "Raise `EcomError` naming the first of `columns` that `df` lacks, the columns it has, and what to do."
     for c in columns:
         if c not in df.columns:

@@ -9,9 +9,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def decoding_flops(shape: Shape, prompt: int, new: int) -> float:
     return forward_flops(shape, prompt, prompt) + 2 * shape.multiplied * new + 4 * shape.layers * shape.d * (prompt * new + new * (new + 1) / 2)
 
 # %% ../nbs/frontier/cost.ipynb #116950d9
-def counted_flops(job) -> int:
+def counted_flops(job: Callable[[], object]) -> int:
     "Floating point operations of the matrix products that PyTorch does while `job()` runs."
     from torch.utils.flop_counter import FlopCounterMode
     with FlopCounterMode(display=False) as counter:
@@ -216,7 +216,7 @@ def prices(path: str | os.PathLike | None = None) -> pd.DataFrame:
         raise EcomError(f"价格表 {where} 缺少 {gone[0]}：请补上这一行（item,value,unit,date,source）。")
     return table
 
-def _positive(value, what: str) -> float:
+def _positive(value: Any, what: str) -> float:
     "`value` as a number above 0; `EcomError` otherwise."
     try:
         number = float(value)

@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     c: float
     largest: int
 
-    def accuracy(self, n) -> np.ndarray:
+    def accuracy(self, n: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Expected accuracy, 0 to 1, with `n` labels (a number or an array)."
         return 1 - (self.a + self.b * np.asarray(n, float) ** -self.c)
 

@@ -333,11 +333,11 @@ class ResponseCurve:
     most: float = math.inf
     draws: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)), repr=False)
 
-    def sales(self, spend) -> np.ndarray:
+    def sales(self, spend: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Expected sales for a spend or an array of spends."
         return _hill(np.asarray(spend, float), self.top, self.half, self.shape)
 
-    def marginal(self, spend) -> np.ndarray:
+    def marginal(self, spend: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Sales of the next yuan at a spend (the derivative); infinite at 0 where shape < 1."
         x = np.asarray(spend, float)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -345,7 +345,7 @@ class ResponseCurve:
             slope = self.top * self.shape * u / (x * (1 + u) ** 2)
         return np.where(x > 0, slope, self.top / self.half if self.shape == 1 else np.inf if self.shape < 1 else 0.0)
 
-    def interval(self, spend, level: float = 0.9) -> np.ndarray:
+    def interval(self, spend: float | Sequence[float] | np.ndarray, level: float = 0.9) -> np.ndarray:
         "(2, ...) lower and upper sales of the bootstrap curves at a spend; the curve itself where there are no draws."
         x = np.asarray(spend, float)
         if not len(self.draws):

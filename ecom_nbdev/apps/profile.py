@@ -24,6 +24,8 @@ from ..models import mask_personal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ecom_nbdev.models import LLM
+
 # %% auto #0
 __all__ = ['clean', 'Lexicon', 'lexicon', 'clauses', 'Opinion', 'opinions_by_clause', 'opinions', 'polarity', 'aspect_label',
            'fit_noisy_or', 'AspectReader', 'aspect_card', 'check_opinions', 'opinions_by_llm', 'PriceSignal', 'budget',
@@ -384,10 +386,10 @@ def check_opinions(answer: str, text: str) -> list[Opinion]:
             out.append(Opinion(aspect, 0.7 if sign == "+" else -0.7, quote, next((c for c in pieces if quote in c), quote)))
     return list(dict.fromkeys(out))
 
-def opinions_by_llm(text: str, llm) -> list[Opinion]:
+def opinions_by_llm(text: str, llm: LLM) -> list[Opinion]:
     "Opinions of `text` (first 2,000 characters) by a language model (`load_llm`), kept only with evidence; see `check_opinions`."
     messages = [{"role": "system", "content": _LLM_ASK}, {"role": "user", "content": json.dumps({"评论": text[:2000]}, ensure_ascii=False)}]
-    return check_opinions(llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA), text[:2000])
+    return check_opinions(cast(str, llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA)), text[:2000])
 
 # %% ../../nbs/apps/profile.ipynb #a7883f0e
 _BUDGET = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d+)?)\s*(元|块钱?|rmb)?\s*(?:以下|以内|之内|内(?!存|胆|容|置|衣|裤|饰))(?!的?(?:加减|口算|距离))|([一二两三四五六七八九几]?)([百千万])元?(?:以内|以下|之内|内)", re.I)
@@ -966,7 +968,7 @@ def _summary(p: UserProfile, save: int, spend: int, budgets: list[float]) -> str
     return clean(("（仅一条文本）" if p.n_texts == 1 else "") + "；".join(parts) + "。", 300)
 
 # %% ../../nbs/apps/profile.ipynb #e653cf11
-def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike):
+def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike) -> Path:
     "Write `profiles` to the JSON file `path` atomically (a list of dicts) and return the path."
     return write_json(path, [p.to_dict() for p in profiles])
 
