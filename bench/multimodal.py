@@ -31,6 +31,7 @@ CONFIG = {"width": 64, "stages": 3, "dim": 128, "text_width": 384, "text_hidden"
 EPOCHS, SIDE, TRAIN_SIDE, EACH = 60, 80, 64, 16
 NOTES = """训练数据：fashion_products_small（Kaggle “Fashion Product Images (Small)” 的副本，页面标 MIT）的商品照片与属性；中文说法由 data/fashion_terms.csv 拼成，照片与商品名都不在仓库里。
 划分：split.json 里的 1,000 个 test 编号不参加训练与选择，500 个 valid 只用来选图片的边长与融合的权重；与它们几乎一样的照片（twin）不训练。
+许可：权重 Apache-2.0（同本项目）；文本一侧的 e5-small 是 MIT，不在这个文件夹里；照片的数据集页面标 MIT，图片的权利归各品牌，仓库里没有图片。
 限制：白底棚拍；颜色只有一个标注，相近的颜色（藏青与黑、米与白）常混；鞋、包、表的性别难认；少见的种类例子很少；印度服饰多。
 复现：`python bench/multimodal.py --train`，再 `python bench/multimodal.py`。"""
 

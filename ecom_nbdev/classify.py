@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -18,6 +19,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
 from .training import fine_tune
+
+if TYPE_CHECKING:
+    import torch
+
+    from ecom_nbdev.inference import OnnxClassifier
 
 # %% auto #0
 __all__ = ['PREFIXES', 'SHIPPED', 'run_layers', 'mean_pool', 'TextNet', 'CharModel', 'TextClassifier', 'check_texts', 'net_class',
@@ -45,7 +51,8 @@ class TextNet:
     def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
                  bf16: bool = False):
         import torch
-        self.bf16, self.dropout, self.losses, self.train_tokens = bf16, 0.1, [], None
+        self.bf16, self.dropout, self.losses = bf16, 0.1, []
+        self.train_tokens: int | None = None
         self.encoder, self.tok, self.freeze, self.prefix = encoder.to(device), tok, freeze, prefix
         self.max_length, self.device, self.pad = max_length, device, encoder.config.pad_token_id or 0
         self.head = torch.nn.Linear(encoder.config.hidden_size, num_labels).to(device)
@@ -87,9 +94,10 @@ class TextNet:
         if states is None and not hasattr(self.encoder, "encoder"):
             x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
             return mean_pool(self.encoder(input_ids=x, attention_mask=mask).last_hidden_state, mask)
-        return self.through(*self.entry(group, ids, states), 0 if states is None else self.freeze)
+        hidden, mask = self.entry(group, ids, states)
+        return self.through(hidden, mask, 0 if states is None else self.freeze)
 
-    def entry(self, group: Sequence[int], ids: list[list[int]], states: list | None):
+    def entry(self, group: Sequence[int], ids: list[list[int]], states: list | None) -> tuple[torch.Tensor, torch.Tensor]:
         "(hidden (rows, longest, d), mask): what the first layer that is computed reads; in training of `train_tokens` tokens a text."
         import torch
         padded = lambda rows: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)  # noqa: E731
@@ -137,7 +145,7 @@ class CharModel:
         from sklearn.feature_extraction.text import TfidfVectorizer
         return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, **kw)
 
-    def fit(self, texts: Sequence[str], y: np.ndarray) -> CharModel:
+    def fit(self, texts: Sequence[str], y: Sequence | np.ndarray) -> CharModel:
         "Learn the n-grams (seen at least twice, when there are 200 texts or more) and one weight vector a class."
         from sklearn.svm import LinearSVC
         self.vec_ = self._vectorizer(min_df=2 if len(texts) >= 200 else 1)
@@ -196,11 +204,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     `calibrate` scale the head so that its probabilities fit the validation part (modes full and lora, 200 validation texts or more).
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
-    def __init__(self, model="e5-small", backend="torch", mode="full", max_length=128, epochs=3, learning_rate=None, batch_tokens=1536,
-                 warmup=0.06, weight_decay=0.01, freeze_layers=None, lora_rank=16, class_weight=None, label_smoothing=0.0, validation=0.1,
-                 patience=1, C=1.0, lexical=False, max_encode=None, seed=0, device=None,
-                 precision=None, checkpoint=None, log_dir=None, dropout=None, descriptions=None, train_tokens=None, layer_decay=1.0, rdrop=0.0,
-                 adversarial=0.0, calibrate=True):
+    def __init__(self, model: str | os.PathLike = "e5-small", backend: str = "torch", mode: str = "full", max_length: int = 128, epochs: int = 3,
+                 learning_rate: float | None = None, batch_tokens: int = 1536, warmup: float = 0.06, weight_decay: float = 0.01, freeze_layers: int | None = None,
+                 lora_rank: int = 16, class_weight: str | None = None, label_smoothing: float = 0.0, validation: float = 0.1, patience: int = 1, C: float = 1.0,
+                 lexical: bool = False, max_encode: int | None = None, seed: int = 0, device: str | None = None, precision: str | None = None,
+                 checkpoint: str | os.PathLike | None = None, log_dir: str | os.PathLike | None = None, dropout: float | None = None,
+                 descriptions: Mapping | None = None, train_tokens: int | None = None, layer_decay: float = 1.0, rdrop: float = 0.0,
+                 adversarial: float = 0.0, calibrate: bool = True):
         self.model, self.backend, self.mode, self.max_length, self.epochs = model, backend, mode, max_length, epochs
         self.learning_rate, self.batch_tokens, self.warmup, self.weight_decay = learning_rate, batch_tokens, warmup, weight_decay
         self.freeze_layers, self.lora_rank, self.class_weight, self.label_smoothing = freeze_layers, lora_rank, class_weight, label_smoothing
@@ -214,7 +224,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string, tags.input_tags.two_d_array, tags.input_tags.one_d_array = True, False, True
         return tags
 
-    onnx_ = None       # the exported model that predicts, after `export_onnx`
+    onnx_: OnnxClassifier | None = None       # the exported model that predicts, after `export_onnx`
+    lexical_: CharModel | None
+    mixer_: tuple[np.ndarray, np.ndarray] | None
 
     def fit(self, X: Sequence[str], y: Sequence, unlabeled: Sequence[str] | None = None, eval_set: tuple | None = None,
             resume: bool = False) -> TextClassifier:
@@ -234,11 +246,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = self._fit_head(*train) if self.mode == "head" else self._fine_tune(*train, *val, resume)
         self.lexical_ = self.mixer_ = None
         calibrate = self.mode != "head" and self.calibrate and len(val[1]) >= 200
-        V = self._vectors(val[0]) if calibrate or self.lexical else None
-        if calibrate:
-            self._scale_head(V, val[1])
-        if self.lexical:
-            self._fit_lexical(train, val, V)
+        if calibrate or self.lexical:
+            V = self._vectors(val[0])
+            if calibrate:
+                self._scale_head(V, val[1])
+            if self.lexical:
+                self._fit_lexical(train, val, V)
         self.n_train_ = len(train[0])
         return self
 
@@ -291,7 +304,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if not 0 < self.validation < 1:
             raise EcomError(f"validation={self.validation!r} 无效：应在 0 与 1 之间。")
 
-    def _parts(self, X, codes, eval_set):
+    def _parts(self, X: list[str], codes: np.ndarray, eval_set: tuple | None) -> tuple[tuple[list[str], np.ndarray], tuple[list[str], np.ndarray]]:
         "((train texts, codes), (validation texts, codes)); stratified when every class has two rows or more."
         if eval_set is not None:
             index = {c: i for i, c in enumerate(self.classes_.tolist())}
@@ -376,11 +389,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         weight = None
         if self.class_weight == "balanced":
             weight = len(codes) / (len(self.classes_) * np.bincount(codes, minlength=len(self.classes_)))
-        options = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
+        options: dict[str, Any] = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
                    "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
         if self.backend == "tensorflow":
-            from ecom_nbdev.tfnet import fine_tune_tf
-            return fine_tune_tf(self.net_, X, codes, Xv, yv, **options)
+            from ecom_nbdev.tfnet import TFTextNet, fine_tune_tf
+            return fine_tune_tf(cast(TFTextNet, self.net_), X, codes, Xv, yv, **options)
         options |= {"layer_decay": self.layer_decay, "rdrop": self.rdrop, "adversarial": self.adversarial}
         return fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
 
@@ -413,7 +426,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def _mix_features(self, V: np.ndarray, X) -> np.ndarray:
         "What the mixer sees of vectors V and texts X: logits of the head, of the base's own head where it has the same classes, n-gram scores."
         heads = [self.net_.logits(V)] + ([V @ self.prior_["weight"].T + self.prior_["bias"]] if self.prior_ else [])
-        return mix_features(heads, self.lexical_.scores(X))
+        return mix_features(heads, cast(CharModel, self.lexical_).scores(X))
 
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the classifier as a folder (safetensors, classifier.json, model card README.md); `metrics` go into the card."
@@ -595,24 +608,24 @@ def merge_lora(encoder, state: dict, rank: int, first_layer: int):
 
 def base_encoder(name: str | os.PathLike, device: str = "cpu"):
     "(encoder, tokenizer, prefix) of a model name, folder, Hub id or of a saved classifier, whose own encoder is taken."
-    if classifier_folder(name) is not None:
-        clf = _saved_encoder(str(name), device)
+    if (folder := classifier_folder(name)) is not None:
+        clf = _saved_encoder(str(name), folder, device)
         return clf.net_.encoder, clf.net_.tok, clf.net_.prefix
     encoder, tok = load_encoder(resolve(name), device)
     return encoder, tok, next((p for key, p in PREFIXES.items() if key in Path(name).name.lower()), "")
 
 def prior_head(model: str | os.PathLike, classes: np.ndarray) -> dict[str, np.ndarray] | None:
     "Head (weight (classes, d), bias) of the saved classifier `model` when it tells the same classes apart, else None."
-    if classifier_folder(model) is None:
+    if (folder := classifier_folder(model)) is None:
         return None
-    clf = _saved_encoder(str(model), "cpu")
+    clf = _saved_encoder(str(model), folder, "cpu")
     if clf.classes_.tolist() != classes.tolist():
         return None
     return {k: np.ascontiguousarray(v.detach().cpu().numpy()) for k, v in clf.net_.head.state_dict().items()}
 
-def _saved_encoder(name: str, device: str) -> TextClassifier:
+def _saved_encoder(name: str, folder: Path, device: str) -> TextClassifier:
     "A saved classifier, kept by name and time of writing so that its encoder is merged once."
-    key = (name, device, (classifier_folder(name) / "classifier.json").stat().st_mtime_ns)
+    key = (name, device, (folder / "classifier.json").stat().st_mtime_ns)
     if key not in _SAVED:
         _SAVED[key] = load_classifier(TextClassifier, name, device, "torch")
     return _SAVED[key]

@@ -10,7 +10,7 @@ import json
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Optional, cast
 
 import typer
 
@@ -67,7 +67,7 @@ def show(table, as_json: bool, title: str = "") -> None:
         grid.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v).replace("[", "\\[") for v in row))
     Console(width=None if sys.stdout.isatty() else 160).print(grid)
 
-def read_input(path: Path, text: str, needed: list[str], out: Path | None) -> tuple:
+def read_input(path: Path, text: str | None, needed: list[str], out: Path | None) -> tuple:
     "(table, number of rejected rows); rejects are written beside `out` (or beside the input) as FILE.rejects.csv."
     from ecom_nbdev.core import write_table
     from ecom_nbdev.data import read_table
@@ -79,7 +79,7 @@ def read_input(path: Path, text: str, needed: list[str], out: Path | None) -> tu
         raise EcomError(f"{path} 没有可用的行：{len(rejects)} 行都被拒绝，原因见 {target}。")
     return table, len(rejects)
 
-def finish(what: str, rejected: int, where: Path | None) -> None:
+def finish(what: str, rejected: int, where: Path | str | None) -> None:
     "The last line of a command, on standard error; exit code 3 when rows were rejected."
     if rejected:
         typer.echo(f"完成，但有 {rejected} 行被拒，见 {where}.rejects.csv：{what}", err=True)
@@ -337,7 +337,8 @@ def serve(products: Annotated[Optional[Path], typer.Option("--products", help="�
     tables = {}
     for name, path in (("products", products), ("ads", ads), ("trends", trends)):
         if path is not None:
-            tables[name], rejected = read_input(path, *NEEDED[name], None)
+            text, columns = NEEDED[name]
+            tables[name], rejected = read_input(path, text, columns, None)
             if rejected:
                 typer.echo(f"{path} 有 {rejected} 行不能用，见 {path}.rejects.csv；其余照常。", err=True)
     service.serve(host, port, key, llm=llm, rate=rate, max_body=max_body, **tables)
@@ -356,7 +357,7 @@ def redact(texts: Annotated[Path, typer.Argument(help="含有个人信息的表�
     table, rejected = read_input(texts, text, [text], out)
     names = Pseudonyms(key) if key else None
     if restore:
-        result = table.assign(**{text: table[text].map(names.restore)})
+        result = table.assign(**{text: table[text].map(cast(Pseudonyms, names).restore)})
         what = f"{int((result[text] != table[text]).sum())} 行换回了原值，写到 {out}"
     else:
         result, found = redact_table(table, text, kinds, names)
@@ -551,7 +552,7 @@ def doctor(as_json: Json = False) -> None:
         except PackageNotFoundError:
             return "未安装"
     rows = [("Python", platform.python_version(), "可用" if sys.version_info >= (3, 11) else "需要 3.11 以上"), ("线程", n_threads(), "ECOM_THREADS 可改")]
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+    if sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
         gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
         rows.append(("内存", f"{gb:.1f} GB", "可用" if gb > 3.5 else "1.5B 模型需要约 4 GB"))
     free = shutil.disk_usage(cache_dir()).free / 1e9

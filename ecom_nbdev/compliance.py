@@ -60,7 +60,7 @@ def _rule(row: dict, where: str) -> Rule:
     except re.error as e:
         raise EcomError(f"{where}的正则无法编译（{e}）：请改正 term 或 exceptions。") from None
     term = row["term"] if pattern else _fold(row["term"])[0]
-    return Rule(term, *(row[k] for k in COLUMNS[1:6]), pattern=pattern, allowed=allowed)
+    return Rule(term, **{k: row[k] for k in COLUMNS[1:6]}, pattern=pattern, allowed=allowed)
 
 # %% ../nbs/apps/compliance.ipynb #de347923
 _STRONG = frozenset(",.!?;:、。…()[]{}《》〈〉【】〔〕|\n\r\v\f\u2028\u2029")
@@ -124,7 +124,9 @@ def _fold(text: str) -> tuple[str, list[int], list[int]]:
     held, last = None, "s"
     for c, i, j in _units(text):
         if len(c) > 1:
-            out.append(c), starts.extend(range(i, j)), ends.extend(range(i + 1, j + 1))
+            out.append(c)
+            starts += range(i, j)
+            ends += range(i + 1, j + 1)
             held, last = None, "w"
             continue
         kind, f = _fold_char(c)
@@ -132,12 +134,15 @@ def _fold(text: str) -> tuple[str, list[int], list[int]]:
             held = held or (f, i, j)
             continue
         if held and kind == last == "a":
-            out.append(held[0]), starts.append(held[1]), ends.append(held[2])
+            for known, value in zip((out, starts, ends), held, strict=True):
+                known.append(value)
         held = None
         if kind == "s" and last == "s":
             continue
         for x in f:
-            out.append(x), starts.append(i), ends.append(j)
+            out.append(x)
+            starts.append(i)
+            ends.append(j)
         last = kind
     return "".join(out), starts, ends
 

@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, set_dropout, softmax
-from .core import EcomError, atomic_path, make_folder, require, write_json
+from .core import EcomError, atomic_path, make_folder, peak_mb, require, write_json
 from .inference import check_encoder, export_onnx, plain_encoder, read_export, same_length, trim_pieces
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = ['PATTERNS', 'QUANTIZERS', 'POWERCAP', 'editable', 'check_share', 'lay
            'prune_magnitude', 'channel_power', 'prune_heads', 'prune_neurons', 'narrow', 'spread', 'drop_layers',
            'truncated', 'low_rank', 'factor', 'trim_vocabulary', 'soft_targets', 'distill', 'distill_ngrams',
            'without_dead_heads', 'export', 'quantize', 'write_graph', 'fused', 'small_table', 'energy_counters',
-           'joules', 'peak_mb', 'measure', 'opened', 'measure_fresh', 'pareto']
+           'joules', 'measure', 'opened', 'measure_fresh', 'pareto']
 
 # %% ../nbs/frontier/compress.ipynb #6d354556
 def editable(model: TextClassifier | str | os.PathLike) -> TextClassifier:
@@ -40,7 +40,7 @@ def editable(model: TextClassifier | str | os.PathLike) -> TextClassifier:
 
     Errors: `EcomError` where there are no PyTorch weights, the encoder is not of the BERT family, or character n-grams do half of the work.
     """
-    clf = model if hasattr(model, "predict_proba") else TextClassifier.load(model, device="cpu")
+    clf = TextClassifier.load(model, device="cpu") if isinstance(model, str | os.PathLike) else model
     encoder = copy.deepcopy(plain_encoder(clf))
     check_encoder(encoder)
     if clf.mixer_ is not None:
@@ -474,14 +474,6 @@ def joules(before: Sequence[int], after: Sequence[int], limits: Sequence[int]) -
     "Joules between two readings (microjoules) of counters that start again at 0 after `limits`."
     return sum((b - a) % (limit + 1) for a, b, limit in zip(before, after, limits, strict=True)) / 1e6
 
-def peak_mb() -> float:
-    "Largest resident memory of this process so far, in MB."
-    status = Path("/proc/self/status")
-    if status.exists():
-        return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-
 def measure(predict: Callable, texts: Sequence[str], labels: Sequence, singles: int = 100, parts: int = 5) -> dict:
     """How well and how fast `predict` (texts -> labels) does in this process.
 
@@ -560,4 +552,4 @@ def pareto(table: pd.DataFrame, lower: Sequence[str] = ("mb", "cpu_s"), higher: 
     if np.isnan(v).any():
         raise EcomError(f"第 {np.isnan(v).any(1).argmax() + 1} 行有空值，不能比较：请补上，或去掉这一列。")
     beaten = (v[None] <= v[:, None]).all(2) & (v[None] < v[:, None]).any(2)
-    return ~beaten.any(1)
+    return beaten.sum(1) == 0

@@ -5,7 +5,9 @@
 # %% ../nbs/faq/compute.ipynb #d161ab24
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from .core import EcomError
 from .cost import Shape, shape_of
@@ -39,7 +41,7 @@ def trained_weights(shape: Shape, mode: str, rank: int = 16) -> float:
     return {"full": shape.layers * shape.per_layer + shape.vocab * shape.d, "half": (shape.layers - shape.layers // 2) * shape.per_layer,
             "lora": shape.layers * rank * edges, "head": 0}[mode]
 
-def memory(model, mode: str = "full", batch: int = 16, length: int = 128, bits: int = 32, rank: int = 16) -> Need:
+def memory(model: str | os.PathLike, mode: str = "full", batch: int = 16, length: int = 128, bits: int = 32, rank: int = 16) -> Need:
     """Memory of training `model` (a name of `cost.SHAPES`, or a folder with config.json) on batches of `batch` texts of `length` tokens, with Adam.
 
     `bits` 32 or 16 of weights and activations; with 16 the trained weights are kept a second time in 32. Loss, buffers of the library and the pieces' logits are not in it.
@@ -50,10 +52,10 @@ def memory(model, mode: str = "full", batch: int = 16, length: int = 128, bits: 
     trained, size = trained_weights(shape, mode, rank), bits / 8
     weights = (shape.layers * shape.per_layer + shape.vocab * shape.d + (trained if mode == "lora" else 0)) * size
     layers = {"full": shape.layers, "half": shape.layers - shape.layers // 2, "lora": shape.layers, "head": 0}[mode]
-    parts = [weights / 1e9, trained * size / 1e9, trained * (8 + (4 if bits == 16 else 0)) / 1e9, layers * kept_numbers(shape, batch * length) * size / 1e9]
+    parts = weights / 1e9, trained * size / 1e9, trained * (8 + (4 if bits == 16 else 0)) / 1e9, layers * kept_numbers(shape, batch * length) * size / 1e9
     return Need(*parts, sum(parts))
 
-def largest_batch(model, gb: float, mode: str = "full", length: int = 128, bits: int = 16, rank: int = 16, spare: float = 0.1) -> int:
+def largest_batch(model: str | os.PathLike, gb: float, mode: str = "full", length: int = 128, bits: int = 16, rank: int = 16, spare: float = 0.1) -> int:
     "Texts that fit into one batch on a device of `gb` GB of which the share `spare` is left alone; 0 when not even one fits, at most 4,096."
     if gb <= 0 or not 0 <= spare < 1:
         raise EcomError(f"gb={gb}、spare={spare} 无效：内存要大于 0，留空的份额在 0 与 1 之间。")
@@ -62,12 +64,12 @@ def largest_batch(model, gb: float, mode: str = "full", length: int = 128, bits:
     return 0 if room < 0 else min(4096, 1 + int(room / (two - one))) if two > one else 4096
 
 # %% ../nbs/faq/compute.ipynb #72dc11ac
-def saved_bytes(job, parameters=()) -> int:
+def saved_bytes(job: Callable[[], object], parameters: Iterable = ()) -> int:
     "Bytes that PyTorch keeps for the backward pass of `job()`, each storage once, the `parameters` (an iterable of tensors) aside."
     import torch
     own, seen = {p.untyped_storage().data_ptr() for p in parameters}, {}
     held = []                                        # keeps what was seen alive, so that no address comes twice
-    def note(t):
+    def note(t: Any) -> Any:
         s = t.untyped_storage()
         if s.data_ptr() not in own:
             seen[s.data_ptr()] = s.nbytes()

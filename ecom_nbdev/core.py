@@ -12,13 +12,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record', 'guard',
-           'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json', 'write_table',
-           'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
+           'guard', 'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json',
+           'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -29,7 +34,7 @@ class MissingExtra(EcomError):
     "A heavy dependency is absent; the message names the extra that brings it."
 
 # %% ../nbs/practice/core.ipynb #c04d7d4f
-def require(module: str, extra: str):
+def require(module: str, extra: str) -> ModuleType:
     "Import `module` and return it; when it is absent raise `MissingExtra` naming the extra (`pip install 'ecom_nbdev[extra]'`)."
     try:
         return importlib.import_module(module)
@@ -59,6 +64,17 @@ def set_threads() -> int:
         sys.modules["torch"].set_num_threads(n)
     return n
 
+def peak_mb() -> float:
+    "Largest resident memory of this process so far, in MB."
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        import psutil
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
 # %% ../nbs/practice/core.ipynb #9021c25a
 def cache_dir(*parts: str) -> Path:
     "Folder `parts` under the cache (`ECOM_CACHE`, else the user's cache folder); created when absent."
@@ -73,7 +89,7 @@ def cache_dir(*parts: str) -> Path:
 
 def asset(name: str) -> Path:
     "Path of a file that this project wrote itself (`products.csv`, `trends.csv`, …): in the wheel `ecom_nbdev/_data`, in a checkout `data/`."
-    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     for root in (here / "_data", here.parent / "data"):
         if (root / name).exists():
             return root / name
@@ -81,7 +97,7 @@ def asset(name: str) -> Path:
 
 def bench_record(name: str, command: str = "") -> dict:
     "The newest line of bench/results/`name`.jsonl (in the wheel ecom_nbdev/_results) whose command contains `command`: bench, command, machine, rows."
-    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     shipped = here / "_results" / f"{name}.jsonl"
     path = shipped if shipped.exists() else here.parent / "bench" / "results" / f"{name}.jsonl"
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
@@ -93,21 +109,21 @@ def bench_record(name: str, command: str = "") -> dict:
 # %% ../nbs/practice/core.ipynb #98010ab5
 _FORMULA, _NUMBER = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?%?")
 
-def guard(value):
+def guard(value: Any) -> Any:
     "A string that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection); numbers and everything else stay as they are."
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
 
-def unguard(value):
+def unguard(value: Any) -> Any:
     "What `guard` was given."
     return value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value) else value
 
 _LONE, _NO_XML = re.compile(r"[\ud800-\udfff]"), re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-def whole(value, xml: bool = False):
+def whole(value: Any, xml: bool = False) -> Any:
     "A string without lone surrogates, which no file can hold, and with `xml` without the characters that XML forbids, U+FFFD in their place; everything else as it is."
     return (_NO_XML if xml else _LONE).sub("\ufffd", value) if isinstance(value, str) and not (value.isascii() and not xml) else value
 
-def changed(df, change):
+def changed(df: pd.DataFrame, change: Callable) -> pd.DataFrame:
     "A copy of the DataFrame with `change` applied to its headers and to its strings."
     from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
     df = df.rename(columns=change)
@@ -116,7 +132,7 @@ def changed(df, change):
             df.isetitem(i, df.iloc[:, i].map(change))
     return df
 
-def _to_excel(df, path: Path) -> None:
+def _to_excel(df: pd.DataFrame, path: Path) -> None:
     "Write a DataFrame as XLSX whose cells are all values (openpyxl takes a text that begins with = for a formula); `EcomError` for a text too long for a cell."
     import pandas as pd
     for column in df:
@@ -166,11 +182,11 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
         tmp.write_text(whole(text), encoding="utf-8")
     return Path(path)
 
-def write_json(path: str | os.PathLike, obj) -> Path:
+def write_json(path: str | os.PathLike, obj: object) -> Path:
     "Write `obj` as UTF-8 JSON (Chinese readable, two spaces of indent) atomically and return the path."
     return write_text(path, json.dumps(obj, ensure_ascii=False, indent=2, default=_plain) + "\n")
 
-def _plain(o):
+def _plain(o: Any) -> Any:
     "numpy scalars and arrays, timestamps and paths as plain JSON values."
     if hasattr(o, "tolist"):
         return o.tolist()
@@ -180,7 +196,7 @@ def _plain(o):
         return str(o)
     raise TypeError(f"not JSON serializable: {type(o).__name__}")
 
-def write_table(path: str | os.PathLike, df) -> Path:
+def write_table(path: str | os.PathLike, df: pd.DataFrame) -> Path:
     "Write a DataFrame to `path` atomically; the suffix chooses CSV (UTF-8), TSV, JSONL, Parquet or XLSX. No text becomes a formula in a spreadsheet (`guard`); what the format cannot hold becomes U+FFFD (`whole`)."
     suffix = Path(path).suffix.lower()
     df = changed(df, functools.partial(whole, xml=suffix == ".xlsx"))
@@ -208,7 +224,7 @@ def progress(items: Iterable, desc: str = "", total: int | None = None) -> Itera
     yield from track(items, description=desc, total=total, console=Console(stderr=True), transient=True)
 
 # %% ../nbs/practice/core.ipynb #997d6106
-def require_columns(df, columns: Iterable[str], where: str) -> None:
+def require_columns(df: pd.DataFrame, columns: Iterable[str], where: str) -> None:
     "Raise `EcomError` naming the first of `columns` that `df` lacks, the columns it has, and what to do."
     for c in columns:
         if c not in df.columns:

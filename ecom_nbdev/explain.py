@@ -217,7 +217,7 @@ def _token_weights(net, text: str, spans: Sequence[tuple[int, int]], method: str
     x = _embed(net, ids)
     if method == "gradient":
         return gradient_input(net, x, column) @ shares
-    blank = [net.pad if own else i for i, own in zip(ids, shares.any(1), strict=True)]
+    blank = [net.pad if own else i for i, own in zip(ids, shares.sum(1) > 0, strict=True)]
     return integrated_gradients(net, x, _embed(net, blank), column) @ shares
 
 def explain(classifier, text: str, method: str = "occlusion", label=None, samples: int = 16, seed: int = 0) -> list[WordWeight]:
@@ -252,7 +252,7 @@ def attention_maps(classifier, text: str) -> tuple[list[str], np.ndarray]:
     return tokens, _maps(net, ids)
 
 # %% ../nbs/frontier/explain.ipynb #f3afb506
-def top_words(weights: Sequence[float], share: float) -> np.ndarray:
+def top_words(weights: Sequence[float] | np.ndarray, share: float) -> np.ndarray:
     "bool (n,): the `share` of the words (one at least) with the largest weights; of equal ones the first."
     best = np.zeros(len(weights), bool)
     best[np.argsort(-np.asarray(weights), kind="stable")[:max(1, round(share * len(weights)))]] = True

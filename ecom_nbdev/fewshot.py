@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def layer_states(texts: Sequence[str], model="e5-small", max_length: int = 128, 
     tok.no_padding()
     tok.enable_truncation(max_length)
     ids = [e.ids for e in tok.encode_batch([prefix + t for t in texts])]
-    out = [None] * len(ids)
+    out: list = [None] * len(ids)
     groups = list(batches([len(i) for i in ids], 4096))
     with torch.inference_mode(), torch.autocast(dev, torch.bfloat16, enabled=native_bf16(dev)):
         for group in progress(groups, "各层向量", len(groups)) if len(groups) > 8 else groups:
@@ -169,7 +169,7 @@ def fit_head(F, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarra
 
 def vote(heads: Sequence[tuple], views: Sequence) -> np.ndarray:
     "float (n, classes): mean over the views of their head's scores, each row with mean 0."
-    z = sum(np.asarray(F @ W.T + b) for (W, b), F in zip(heads, views, strict=True)) / len(heads)
+    z = np.sum([np.asarray(F @ W.T + b) for (W, b), F in zip(heads, views, strict=True)], axis=0) / len(heads)
     return z - z.mean(1, keepdims=True)
 
 # %% ../nbs/practice/fewshot.ipynb #cc622151
@@ -221,8 +221,9 @@ class FewShot(ClassifierMixin, BaseEstimator):
     Attributes after fit: `classes_`, `chosen_` (views), `trials_` (every choice with its log loss and accuracy), `heads_`.
     Errors: `EcomError`. References: Blum & Mitchell 1998 (co-training), Schick & Schütze 2021 (PET, arXiv 2001.07676).
     """
-    def __init__(self, model="e5-small", descriptions=None, lexical=True, shares=(0.1, 0.2, 0.4), boost=3.0, C=1.0, max_pool=6000, max_length=128,
-                 seed=0, device=None, llm=None, questions=(), max_asked=200, llm_predicts=True):
+    def __init__(self, model: str | os.PathLike = "e5-small", descriptions: Mapping | None = None, lexical: bool = True, shares: Sequence[float] = (0.1, 0.2, 0.4),
+                 boost: float = 3.0, C: float = 1.0, max_pool: int = 6000, max_length: int = 128, seed: int = 0, device: str | None = None, llm: LLM | str | None = None,
+                 questions: Sequence = (), max_asked: int = 200, llm_predicts: bool = True):
         self.model, self.descriptions, self.lexical, self.shares, self.boost, self.C = model, descriptions, lexical, shares, boost, C
         self.max_pool, self.max_length, self.seed, self.device = max_pool, max_length, seed, device
         self.llm, self.questions, self.max_asked, self.llm_predicts = llm, questions, max_asked, llm_predicts
@@ -253,7 +254,7 @@ class FewShot(ClassifierMixin, BaseEstimator):
             raise EcomError("分类器还没有训练：请先调用 fit，或用 FewShot.load 载入。")
         X = check_items(X)
         F = views_of(self, X, self.heads_) if X else {}
-        return softmax(2 * vote(self.heads_.values(), F.values())) if X else np.empty((0, len(self.classes_)))
+        return softmax(2 * vote(list(self.heads_.values()), list(F.values()))) if X else np.empty((0, len(self.classes_)))
 
     def predict(self, X: Sequence) -> np.ndarray:
         "The likeliest class of each item, (n,)."
@@ -320,7 +321,7 @@ def states_of(few: FewShot, texts: list[str]) -> np.ndarray:
     "float32 (n, layers, d) of `layer_states`, remembered."
     return remembered(("layers", str(few.model), few.max_length), texts, lambda new: layer_states(new, few.model, few.max_length, few.device))
 
-def views_of(few: FewShot, X: list, names: Sequence[str] | None = None) -> dict:
+def views_of(few: FewShot, X: list, names: Iterable[str] | None = None) -> dict:
     "name -> matrix (n, d) of the views `names` (default: all there are) of items X."
     make = {"encoder": _encoder_view, "similarity": _similarity_view, "chars": lambda few, X: few.chars_.transform(X), "llm": _llm_view}
     pairs = bool(X) and isinstance(X[0], tuple)
@@ -330,7 +331,8 @@ def views_of(few: FewShot, X: list, names: Sequence[str] | None = None) -> dict:
 def _encoder_view(few: FewShot, X: list) -> np.ndarray:
     "The last three layers side by side; of pairs `pair_features`."
     if isinstance(X[0], tuple):
-        return pair_features(*(states_of(few, [p[k] for p in X]) for k in (0, 1)))
+        A, B = (states_of(few, [p[k] for p in X]) for k in (0, 1))
+        return pair_features(A, B)
     return states_of(few, X)[:, -3:].reshape(len(X), -1)
 
 def _similarity_view(few: FewShot, X: list) -> np.ndarray:
@@ -339,11 +341,11 @@ def _similarity_view(few: FewShot, X: list) -> np.ndarray:
 
 def _llm_view(few: FewShot, X: list) -> np.ndarray:
     "float32 (n, classes): log-odds of the answers, mean over the questions; remembered where the model has a name."
-    classes = few.classes_.tolist()
+    classes, llm = few.classes_.tolist(), few.llm or ""
     def view(q):
-        if hasattr(few.llm, "first_tokens"):
-            return ask(few.llm, q, X, classes)
-        return remembered(("llm", str(few.llm), f"{classes} {q}"), X, lambda new: ask(few.llm, q, new, classes))
+        if hasattr(llm, "first_tokens"):
+            return ask(llm, q, X, classes)
+        return remembered(("llm", str(llm), f"{classes} {q}"), X, lambda new: ask(llm, q, new, classes))
     return np.mean([view(q) for q in few.questions], 0) if X else np.empty((0, len(classes)), np.float32)
 
 def try_choices(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, dev: tuple | None) -> list[dict]:
@@ -362,7 +364,7 @@ def try_choices(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: 
 
 def trained(few: FewShot, F: dict, codes: np.ndarray, kinds: np.ndarray, P: dict, views: Sequence[str]) -> list[tuple]:
     "Heads of `views` after self-training; the encoder's vote counts twice, the descriptions alone have a third one on the encoder's vectors."
-    k, heads, prior = len(few.classes_), {}, kinds == "description"
+    k, heads, prior = len(few.classes_), dict[str, tuple](), kinds == "description"
     third = fit_head(F["encoder"][prior], codes[prior], k, few.C, pool=scale_rows(F["encoder"], P["encoder"])) if len(set(codes[prior])) == k else (0.0, 0.0)
     if "llm" in F:
         own = kinds == "label"

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,7 @@ def quantities(text: str) -> list[Quantity]:
         dimension, factor = _UNITS[m["unit"]]
         end = m.end()
         if m["unit"] in "百千万" and not re.search(r"\d", m["nums"]):
-            whole = re.match(_NUM, masked[m.start("nums"):])[0]
+            whole = re.match(_NUM, masked[m.start("nums"):])[0]          # type: ignore[index]  # the text from here on starts with a numeral
             raw, end, dimension = number(whole) or raw, m.start("nums") + len(whole), ""
         sign = -1 if m["sign"] else 1
         more = 0.5 if m["half"] and dimension != "数量" else _DIGITS[m["tail"]] / 10 if m["tail"] else 0
@@ -257,7 +258,7 @@ def claims(sentence: str) -> list[Claim]:
     found += [Claim(_KIND.get(m.group(), "承诺"), m.group(), *m.span()) for m in _CLAIMS.finditer(sentence)]
     found += [Claim("颜色", m[1], *m.span(1)) for m in _COLOUR.finditer(sentence)]
     found += [Claim("型号", m.group(), *m.span()) for m in _LATIN.finditer(sentence) if m.group().lower() not in _COMMON_LATIN and m.group() not in _UNITS]
-    found += [Claim("含有", m[m.lastindex], *m.span(m.lastindex)) for m in _MADE.finditer(sentence)]
+    found += [Claim("含有", m[n], *m.span(n)) for m in _MADE.finditer(sentence) if (n := m.lastindex)]
     found += [Claim("随附", m[1], *m.span(1)) for m in _ALONG.finditer(sentence)]
     found += [Claim("颜色", m[1], *m.span(1)) for m in _SHADE.finditer(sentence) if _SHADES.search(sentence)]
     found += [Claim("断言", m[1], *m.span(1)) for m in _FLATLY.finditer(sentence)]
@@ -312,17 +313,17 @@ def _find(pattern: str, negated: bool, facts: Sequence[Fact]) -> Fact | None:
 def _grounded_in(c: Claim, sentence: str, facts: Sequence[Fact]) -> Fact | None:
     "The fact that a claim follows from, None without one."
     negated = bool(_NEGATED.search(sentence[:c.start]) or _REFUSED.match(sentence[c.end:]))
-    if c.kind == "数量":
-        if c.quantity.raw == (1.0,) and (c.quantity.dimension == "数量" or c.text in ("一块", "一转")):
+    if (own := c.quantity) is not None:
+        if own.raw == (1.0,) and (own.dimension == "数量" or c.text in ("一块", "一转")):
             return Fact("", "")
-        if c.quantity.dimension == "数量" and c.quantity.raw == (2.0,) and (f := _find("双|一对|各一|二", False, facts)):
+        if own.dimension == "数量" and own.raw == (2.0,) and (f := _find("双|一对|各一|二", False, facts)):
             return f
-        if f := _rate(c, sentence, facts):
+        if f := _rate(c, own, sentence, facts):
             return f
         noun = sentence[c.end:c.end + 1]
-        if c.quantity.dimension == "数量" and noun and (f := _find(re.escape(c.text[0]) + "[^，。；]?" + re.escape(noun), False, facts)):
+        if own.dimension == "数量" and noun and (f := _find(re.escape(c.text[0]) + "[^，。；]?" + re.escape(noun), False, facts)):
             return f
-        return next((f for f in facts if any(_same_value(c.quantity, q, sentence) for q in quantities(f.text))), None)
+        return next((f for f in facts if any(_same_value(own, q, sentence) for q in quantities(f.text))), None)
     if c.kind == "颜色":
         return _colour_in(c.text, facts)
     if c.kind == "型号":
@@ -339,16 +340,16 @@ def _grounded_in(c: Claim, sentence: str, facts: Sequence[Fact]) -> Fact | None:
 
 _PER = {"分钟": "分", "小时": "小时|时", "天": "天|日", "公斤": "公斤|kg"}
 
-def _rate(c: Claim, sentence: str, facts: Sequence[Fact]) -> Fact | None:
+def _rate(c: Claim, own: Quantity, sentence: str, facts: Sequence[Fact]) -> Fact | None:
     "The fact behind a number that is the base of a rate (一分钟 for 次/分, 一百克 for a percentage) or the share of that base."
     unit = re.sub("^[一1每]", "", c.text)
-    if c.quantity.raw == (1.0,) and unit and (f := _find(f"(?:每|/)(?:{_PER.get(unit, re.escape(unit))})", False, facts)):
+    if own.raw == (1.0,) and unit and (f := _find(f"(?:每|/)(?:{_PER.get(unit, re.escape(unit))})", False, facts)):
         return f
-    if c.quantity.dimension not in ("重量", "容积") or not re.search(r"(?:一百|100)\s?(?:克|毫升|g|ml)", sentence[:c.end], re.I):
+    if own.dimension not in ("重量", "容积") or not re.search(r"(?:一百|100)\s?(?:克|毫升|g|ml)", sentence[:c.end], re.I):
         return None
     shares = [(f, q) for f in facts for q in quantities(f.text) if q.dimension == "比例"]
-    own = [q.raw for q in quantities(sentence) if q.dimension == c.quantity.dimension]
-    return next((f for f, q in shares if q.raw in own and (c.quantity.raw == q.raw or c.quantity.raw == (100.0,))), None)
+    said = [q.raw for q in quantities(sentence) if q.dimension == own.dimension]
+    return next((f for f, q in shares if q.raw in said and (own.raw == q.raw or own.raw == (100.0,))), None)
 
 def _colour_in(name: str, facts: Sequence[Fact]) -> Fact | None:
     "The fact that names a colour: the whole name, or for a plain one its root."
@@ -455,7 +456,7 @@ def _ground_sentence(sentence: str, facts: Sequence[Fact], least: float = 0.3, e
         plain = [c for c in bad if not any(c.text != b.text and c.text in b.text for b in bad)]
         kinds = dict.fromkeys(c.text for c in plain) | {c.text: c.kind for c in reversed(plain)}
         return Grounded(given, False, "", "；".join(f"{kind}“{text}”不在商品资料里" for text, kind in kinds.items()))
-    whole = share == 1 and any(f.field for _, f in found)         # nothing but what has its source
+    whole = share == 1 and any(f.field for _, f in found if f)         # nothing but what has its source
     if least and not scene and not whole and invention(sentence, facts) >= FACT_THRESHOLD:
         return Grounded(given, False, "", "像是商品资料里没有的说法")
     odd = [c for c in re.split("[，；：]", sentence) if coverage(c, facts) < least / 2 and not _SCENE.search(c) and not claims(c) and invention(c, facts) >= FACT_THRESHOLD]
@@ -463,7 +464,7 @@ def _ground_sentence(sentence: str, facts: Sequence[Fact], least: float = 0.3, e
         return Grounded(given, False, "", f"“{odd[0].strip('。！？ ')}”像是商品资料里没有的说法")
     sources = dict.fromkeys(f"{f.field}：{f.text.removeprefix(f.field.removeprefix('属性·') + '：')}" for _, f in found if f and f.field)
     if sources:
-        return Grounded(given, True, "；".join(sources), "、".join(dict.fromkeys(c.text for c, f in found if f.field)) + "有出处")
+        return Grounded(given, True, "；".join(sources), "、".join(dict.fromkeys(c.text for c, f in found if f and f.field)) + "有出处")
     near = _likest(sentence, facts, embedder)
     return Grounded(given, True, f"{near.field}：{near.text}", "与资料的说法相近") if near else Grounded(given, True, "", "没有要核对的说法")
 
@@ -478,7 +479,7 @@ def _idle(clause: str, facts: Sequence[Fact], least: float) -> bool:
 
 def _passing(c: Claim) -> bool:
     "Whether a number is a time or a small count, as talk of daily life has them."
-    return c.kind == "数量" and c.quantity.dimension in ("时间", "数量") and max(c.quantity.raw) <= 30
+    return c.quantity is not None and c.quantity.dimension in ("时间", "数量") and max(c.quantity.raw) <= 30
 
 def _likest(sentence: str, facts: Sequence[Fact], embedder=None, least: float = 0.2) -> Fact | None:
     "The fact that shares most with a sentence: cosine with an embedder (0.85 at least), else the share of its character pairs (`least`)."
@@ -488,7 +489,7 @@ def _likest(sentence: str, facts: Sequence[Fact], embedder=None, least: float = 
     words = re.sub(r"\W", "", sentence)
     pairs = {words[i:i + 2] for i in range(len(words) - 1)}
     share = {f: sum(p in f.text for p in pairs) / max(len(pairs), 1) for f in facts}
-    best = max(share, key=share.get, default=None)
+    best = max(share, key=share.__getitem__, default=None)
     return best if best and share[best] >= least else None
 
 # %% ../nbs/practice/generation.ipynb #caa38235
@@ -505,7 +506,8 @@ def ground(text: str, product: dict, brief: str = "") -> str:
 
 def _shorten(sentence: str, facts: Sequence[Fact], least: int = 6) -> str:
     "The supported clauses of a sentence joined; empty when fewer than `least` characters are left."
-    body, mark = re.fullmatch(r"(.*?)([。！？!?～~…]*)", sentence, re.S).groups()
+    body = sentence.rstrip("。！？!?～~…")
+    mark = sentence[len(body):]
     good = [c for c in re.split(r"[，；,;]", body) if c.strip() and _ground_sentence(c, facts).supported]
     rest = _DANGLING.sub("", "，".join(good))
     return rest + (mark or "。") if len(rest) >= least and _ground_sentence(rest, facts).supported else ""
@@ -641,7 +643,7 @@ def _clauses(description: str, category: str | None) -> tuple[tuple[str, ...], t
             alone = rjieba.tag(c)[0][1][0] in "nsmfr" or last is None
             if not is_clean(c, category or None):
                 last = None
-            elif not alone and len(last[-1] + c) <= 34 and (last is notes or not _NOTE.search(c)):
+            elif last and not alone and len(last[-1] + c) <= 34 and (last is notes or not _NOTE.search(c)):
                 last[-1] += "，" + c
             else:
                 last = notes if _NOTE.search(c) else points
@@ -749,7 +751,7 @@ def _write_video(m: Material, w: _Wish, i: int) -> Copy:
     if m.specs and (w.style.specs_first or len(lines) < 4 or i % 2):
         lines.insert(1 if w.style.specs_first else len(lines), ("字幕卡：规格逐行出现", f"规格：{_specs(m, most=3)}。"))
     lines.append(("定格：商品正面与价格", f"{m.brand}{m.noun}" + (f"，{m.price}" if m.price else "") + f"，详情里看看规格。{w.style.close}"))
-    scenes = [{"shot": s, "words": t, "seconds": _seconds(t)} for s, t in lines]
+    scenes: list[dict[str, Any]] = [{"shot": s, "words": t, "seconds": _seconds(t)} for s, t in lines]
     while len(scenes) > 3 and sum(s["seconds"] for s in scenes) > 60:
         scenes.pop(-2)
     return Copy("video", _fit([m.noun, "，" + _lead(m, w, i, 20 - len(m.noun) - 1)], 20), scenes=scenes)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from sklearn.base import clone
@@ -264,7 +265,7 @@ def own_tokenizer(tok, prefix: str, max_length: int):
     return tok
 
 # %% ../nbs/practice/inference.ipynb #5e4121be
-def cut_layers(clf: TextClassifier, layers: int, X: Sequence[str], y: Sequence, C: float = 0.1) -> TextClassifier:
+def cut_layers(clf: TextClassifier, layers: int, X: Sequence[str], y: Sequence | np.ndarray, C: float = 0.1) -> TextClassifier:
     "A shallower classifier: the first `layers` layers of a fitted one, and a new head learned from texts `X` with labels `y` (`C` inverse penalty)."
     encoder = copy.deepcopy(plain_encoder(clf))
     if not 0 < layers <= len(encoder.encoder.layer):
@@ -288,7 +289,7 @@ def stage_graphs(clf: TextClassifier, quantize: str | None, corpus: Sequence[str
     heads = [[(net.head.weight.detach().cpu().numpy(), net.head.bias.detach().cpu().numpy())]]
     if clf.prior_:
         heads[0].append((clf.prior_["weight"], clf.prior_["bias"]))
-    if early_exit:
+    if early_exit and corpus is not None:
         sample = [corpus[i] for i in np.random.default_rng(clf.seed).permutation(len(corpus))[:4000]]
         said = clf.predict(sample)
         cut = [cut_layers(clf, n, sample, said).net_.head for n in early_exit]
@@ -397,7 +398,7 @@ class OnnxClassifier:
         if self.mixer is None:
             return softmax(z)
         heads = np.split(z, z.shape[1] // len(self.classes_), axis=1)
-        return softmax(mix_features(heads, self.lexical.scores(X)) @ self.mixer[0].T + self.mixer[1])
+        return softmax(mix_features(heads, cast(CharModel, self.lexical).scores(X)) @ self.mixer[0].T + self.mixer[1])
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
         "The likeliest class of each text, (n,)."

@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     c: float
     largest: int
 
-    def accuracy(self, n) -> np.ndarray:
+    def accuracy(self, n: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Expected accuracy, 0 to 1, with `n` labels (a number or an array)."
         return 1 - (self.a + self.b * np.asarray(n, float) ** -self.c)
 
@@ -70,7 +70,7 @@ def learning_curve(texts: Sequence[str], labels: Sequence, kind: str = "vector",
     if len(classes) < 2 or counts.min() < 4:
         raise EcomError(f"训练部分里最小的类别只有 {counts.min()} 条（共 {len(classes)} 类）：每类至少要 4 条，请多标一些或合并类别。")
     floor = max(16, 2 * len(classes), int(np.ceil(len(train) / counts.min())))       # every draw holds every class
-    sizes = sorted(set(sizes or [*(n for n in 2 ** np.arange(4, 20) if floor <= n <= 0.8 * len(train)), len(train)]))
+    sizes = sorted(set(sizes or [*(n for n in (2 ** np.arange(4, 20)).tolist() if floor <= n <= 0.8 * len(train)), len(train)]))
     if sizes[0] < floor or sizes[-1] > len(train):
         raise EcomError(f"sizes={sizes} 无效：这份数据要在 {floor} 与 {len(train)} 之间。")
     X, run = _inputs(texts, kind), curve_methods()[KINDS[kind]][2]

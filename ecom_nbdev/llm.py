@@ -34,7 +34,8 @@ def serve_model() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)                # what the native library prints goes nowhere
     os.dup2(nowhere, 2)
-    lock, model = threading.Lock(), None
+    lock = threading.Lock()
+    model: GGUFModel
 
     def reply(number: int, **what) -> None:
         with lock:
@@ -90,7 +91,8 @@ class IsolatedModel(LLM):
             raise EcomError(f"parallel={parallel} 无效：同时回答的条数应为正整数。")
         self.path, self.name, self.n_ctx, self.parallel, self.timeout = Path(path), name or Path(path).stem, n_ctx, parallel, timeout
         self.adapter, self.usage, self.total = adapter and str(adapter), {}, Counter()
-        self._process, self._waiting, self._numbers, self._lock = None, {}, itertools.count(1), threading.RLock()
+        self._process: subprocess.Popen | None = None
+        self._waiting, self._numbers, self._lock = {}, itertools.count(1), threading.RLock()
         self._running()
 
     def _running(self) -> subprocess.Popen:
@@ -99,20 +101,18 @@ class IsolatedModel(LLM):
             if self._process and self._process.poll() is None:
                 return self._process
             here = {"ECOM_THREADS": str(n_threads()), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-            self._process = subprocess.Popen([sys.executable, "-c", "from ecom_nbdev.llm import serve_model; serve_model()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=subprocess.DEVNULL, text=True, encoding="utf-8", bufsize=1, env=os.environ | here)
-            self._waiting, self._ended = {0: queue.Queue()}, threading.Event()
-            threading.Thread(target=_listen, args=(self._process.stdout, self._waiting, self._ended), daemon=True).start()
-            self._send(self._process, {"path": str(self.path), "name": self.name, "n_ctx": self.n_ctx, "parallel": self.parallel,
-                                       "adapter": self.adapter})
-            self._next_reply(self._process, self._waiting[0])
-            return self._process
+            process = subprocess.Popen([sys.executable, "-c", "from ecom_nbdev.llm import serve_model; serve_model()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, text=True, encoding="utf-8", bufsize=1, env=os.environ | here)
+            self._process, self._waiting, self._ended = process, {0: queue.Queue()}, threading.Event()
+            threading.Thread(target=_listen, args=(process.stdout, self._waiting, self._ended), daemon=True).start()
+            self._send(process, {"path": str(self.path), "name": self.name, "n_ctx": self.n_ctx, "parallel": self.parallel, "adapter": self.adapter})
+            self._next_reply(process, self._waiting[0])
+            return process
 
     def _send(self, process: subprocess.Popen, message: dict) -> None:
         "One line to the process; a closed pipe shows in the reply."
         try:
-            process.stdin.write(json.dumps(message) + "\n")
-            process.stdin.flush()
+            print(json.dumps(message), file=process.stdin, flush=True)
         except OSError:
             pass
 

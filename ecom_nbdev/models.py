@@ -28,10 +28,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .core import EcomError, cache_dir, n_threads, progress, require, set_threads, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
@@ -241,7 +245,7 @@ class _Cursor:
     "Reads little-endian values one after another from bytes."
     def __init__(self, raw: np.ndarray): self.raw, self.at = raw, 0
     def __call__(self, fmt: str):
-        values = struct.unpack_from("<" + fmt, self.raw, self.at)
+        values = struct.unpack_from("<" + fmt, self.raw.data, self.at)
         self.at += struct.calcsize("<" + fmt)
         return values[0] if len(values) == 1 else values
     def take(self, dtype: str, n: int) -> np.ndarray:
@@ -485,7 +489,7 @@ def kept_rows(space: str, texts: Sequence[str], compute: Callable[[list[str]], n
                     rows[i] = (v.tobytes(),)
     except sqlite3.Error as e:
         raise EcomError(f"ECOM_VECTORS 指的 {path} 不能作向量文件（{e}）：请换一个能写的路径，或删掉这个文件。") from None
-    return np.stack([np.frombuffer(row[0], np.float32) for row in rows])
+    return np.stack([np.frombuffer(row[0], np.float32) for row in rows if row])
 
 def weights_mark(folder: Path) -> str:
     "Name, bytes and time of change of the safetensors files in a folder: another mark when the weights change."
@@ -587,6 +591,18 @@ class LLM:
     def cost(self, prompt_price: float, completion_price: float) -> float:
         "Yuan for all whole answers so far, by prices in yuan for a million tokens read and written."
         return (self.total["prompt_tokens"] * prompt_price + self.total["completion_tokens"] * completion_price) / 1e6
+
+    def _whole(self, body: dict) -> str:
+        "The answer to one request; each backend its own."
+        raise NotImplementedError
+
+    def _stream(self, body: dict) -> Iterator[str]:
+        "The pieces of the answer to one request; each backend its own."
+        raise NotImplementedError
+
+    def _first(self, body: dict) -> dict[str, float]:
+        "What `first_tokens` returns; each backend its own."
+        raise NotImplementedError
 
     def _count(self, usage: dict) -> None:
         "Note the `usage` of one answer."
@@ -771,7 +787,7 @@ def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parall
 
 
 # %% ../nbs/practice/models.ipynb #5c81db43
-def catalog():
+def catalog() -> pd.DataFrame:
     "DataFrame of the registry: name, kind, MB, licence, cached (bool), about."
     import pandas as pd
     root = cache_dir("models")

@@ -164,7 +164,8 @@ def matches(queries: Sequence[Query], products) -> np.ndarray:
     "bool (queries, products): whether every attribute that the query names is the product's; `products` has the columns gender, baseColour, articleType."
     columns = [np.asarray(products[c], str) for c in ("gender", "baseColour", "articleType")]
     found = np.ones((len(queries), len(columns[0])), bool)
-    for column, asked in zip(columns, ([(q.gender,) for q in queries], [(q.baseColour,) for q in queries], [q.types for q in queries]), strict=True):
+    wanted: list[list[tuple[str, ...]]] = [[(q.gender,) for q in queries], [(q.baseColour,) for q in queries], [q.types for q in queries]]
+    for column, asked in zip(columns, wanted, strict=True):
         values, code = np.unique(column, return_inverse=True)
         found &= np.array([[not any(a) or v in a for v in values] for a in asked]).reshape(len(queries), len(values))[:, code]
     return found
@@ -323,7 +324,8 @@ def train_dual(net, pictures: np.ndarray, products, queries: Sequence[Query], ow
                 g["lr"] = rate * rate_factor(epoch * steps + step, epochs * steps, 0.1)
             said = torch.tensor(np.unique([own[i][torch.randint(len(own[i]), (texts,))] for i in rows.tolist()]))
             features = see(net, augmented(pixels[rows], sizes[min(epoch, len(sizes) - 1)]))
-            loss = clip_loss(*_unit(net["image"](features), net["text"](vectors[said])), net["scale"]["log"].clamp(max=math.log(100)).exp(), agree[said][:, rows].T)
+            images, words = _unit(net["image"](features), net["text"](vectors[said]))
+            loss = clip_loss(images, words, net["scale"]["log"].clamp(max=math.log(100)).exp(), agree[said][:, rows].T)
             for i, head in enumerate(net["heads"].values()):
                 loss = loss + heads * torch.nn.functional.cross_entropy(head(features), codes[rows, i], label_smoothing=0.1)
             optimizer.zero_grad()

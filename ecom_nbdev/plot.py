@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .core import EcomError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # %% auto #0
 __all__ = ['NEEDED', 'SYSTEM_FONTS', 'SHADES', 'DASHES', 'MARKS', 'missing_glyphs', 'font_candidates', 'chinese_font',
@@ -54,7 +58,7 @@ SHADES = ("#000000", "#1675b0", "#d07a00", "#9c3d00", "#7f7f7f", "#5b3a8c")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 MARKS = ("o", "s", "^", "D", "v", "x")
 
-def luminance(colour) -> float:
+def luminance(colour: str | tuple[float, ...]) -> float:
     "Relative luminance of a colour, 0 black to 1 white (WCAG 2.2, sRGB)."
     from matplotlib.colors import to_rgb
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
@@ -73,7 +77,7 @@ def figure_style(dpi: int = 90) -> str:
     return family
 
 # %% ../nbs/theory/figures.ipynb #02d9a038
-def missing_in(fig) -> str:
+def missing_in(fig: Figure) -> str:
     "Characters anywhere in a matplotlib figure that none of the fonts its texts name can draw; math between $ signs is left out."
     import re
     from matplotlib import font_manager
@@ -93,17 +97,17 @@ def missing_in(fig) -> str:
     return "".join(dict.fromkeys(out))
 
 # %% ../nbs/theory/figures.ipynb #581374a1
-def png(fig, colours: int = 64) -> bytes:
+def png(fig: Figure, colours: int = 64) -> bytes:
     "A matplotlib figure as the bytes of a PNG with a palette of at most `colours` (2 to 256), about a third of the usual size."
     import io
 
     from PIL import Image
     raw, out = io.BytesIO(), io.BytesIO()
     fig.savefig(raw, format="png", bbox_inches="tight")
-    Image.open(raw).convert("RGB").quantize(colours, dither=0).save(out, "png", optimize=True)
+    Image.open(raw).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(out, "png", optimize=True)
     return out.getvalue()
 
-def show(fig) -> None:
+def show(fig: Figure) -> None:
     "Display a figure in a notebook and close it; raises EcomError when a character has no glyph."
     import matplotlib.pyplot as plt
     from IPython.display import Image, display

@@ -396,8 +396,9 @@ class _People:
         for pattern in (_DOUBLE, _PARENT, _MIXED, _CALLED):
             for m in pattern.finditer(self.seen):
                 if pattern in (_DOUBLE, _PARENT):
-                    if _words()["名字"].get(m[m.lastindex], 1.0) >= 0.5 or m[m.lastindex] in "乐豆木果糖朵":
-                        yield m.start(m.lastindex), m.start(m.lastindex) + 2
+                    n = m.lastindex or 0
+                    if _words()["名字"].get(m[n], 1.0) >= 0.5 or m[n] in "乐豆木果糖朵":
+                        yield m.start(n), m.start(n) + 2
                 elif _words()["单姓"].get(m[1], -9) >= (2 if pattern is _MIXED else -1):
                     yield (m.start() if pattern is _MIXED else m.start(1)), m.end(1)
 
@@ -540,33 +541,35 @@ class Pseudonyms:
     def __init__(self, key_file: str | os.PathLike | None = None):
         self.path = Path(key_file) if key_file is not None else None
         self.values: dict[str, str] = {}
-        self.key = self._read_key() if self.path else base64.urlsafe_b64encode(secrets.token_bytes(32))
+        self.key = self._read_key(self.path) if self.path else base64.urlsafe_b64encode(secrets.token_bytes(32))
         if self.path and self.vault.exists():
             self.values = self._open_vault()
 
     @property
     def vault(self) -> Path:
-        "Where the encrypted values are."
+        "Where the encrypted values are; `EcomError` without a key file."
+        if self.path is None:
+            raise EcomError("没有钥匙文件，假名只在内存里：请用 Pseudonyms(文件) 指定一个。")
         return self.path.with_name(self.path.name + ".vault")
 
-    def _read_key(self) -> bytes:
+    def _read_key(self, path: Path) -> bytes:
         "The key of the file; a new one where there is no file (and no vault that needs the lost one)."
         require("cryptography", "privacy")
         try:
-            if not self.path.exists():
+            if not path.exists():
                 if self.vault.exists():
-                    raise EcomError(f"{self.path} 不见了，而 {self.vault} 还在：请放回原来的钥匙文件，或换一个新的文件名。")
-                make_folder(self.path.parent)
-                with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
+                    raise EcomError(f"{path} 不见了，而 {self.vault} 还在：请放回原来的钥匙文件，或换一个新的文件名。")
+                make_folder(path.parent)
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
                     f.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
-            key = self.path.read_bytes().strip()
+            key = path.read_bytes().strip()
             good = len(key) == 44 and len(base64.urlsafe_b64decode(key)) == 32
         except OSError as e:
-            raise EcomError(f"钥匙文件 {self.path} 不能读写（{e.strerror}）：请检查路径与权限。") from None
+            raise EcomError(f"钥匙文件 {path} 不能读写（{e.strerror}）：请检查路径与权限。") from None
         except ValueError:
             good = False
         if not good:
-            raise EcomError(f"{self.path} 不是钥匙文件：请给 ecom redact --key 写出的文件，或换一个还不存在的文件名。")
+            raise EcomError(f"{path} 不是钥匙文件：请给 ecom redact --key 写出的文件，或换一个还不存在的文件名。")
         return key
 
     def _open_vault(self) -> dict[str, str]:
@@ -642,7 +645,7 @@ def presidio_recognizers(kinds: Iterable[str] | None = None) -> list:
     "Our rules as a list of Presidio recognizers (one, for language zh), to be added to an `AnalyzerEngine`'s registry; needs the extra privacy."
     presidio = require("presidio_analyzer", "privacy")
     wanted = sorted(_wanted(kinds))
-    class ChinesePersonalData(presidio.EntityRecognizer):
+    class ChinesePersonalData(presidio.EntityRecognizer):  # type: ignore[name-defined]  # a module that `require` imports
         "find_personal behind Presidio's interface; the score of every result is 0.9."
         def load(self) -> None:
             "Nothing to load."

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .core import EcomError, make_folder, require, set_threads, write_json, write_table
+from .core import EcomError, make_folder, peak_mb, require, set_threads, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,18 +333,15 @@ class Worker:
 
     def __call__(self, batch: dict) -> dict:
         "One task (a batch of one row) -> one row: part, rows written, clock at `start` and `end`, processor seconds, process, its largest memory in MB, error."
-        import resource
-
         from pyarrow import ArrowException
         task, start, used, rows, error = {k: v[0] for k, v in batch.items()}, time.time(), time.process_time(), 0, ""
         try:
             if self.broken:
                 raise EcomError(self.broken)
-            rows = self.do_rows(Task(**{k: v if k == "path" else int(v) for k, v in task.items()})) if self.phase == "rows" else self.do_users(int(task["part"]))
+            rows = self.do_rows(Task(int(task["part"]), task["path"], *(int(task[k]) for k in Task._fields[2:]))) if self.phase == "rows" else self.do_users(int(task["part"]))
         except (EcomError, ArrowException, OSError) as e:
             error = str(e).splitlines()[0][:300]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        found = {"part": int(task["part"]), "rows": rows, "start": start, "end": time.time(), "cpu_s": time.process_time() - used, "pid": os.getpid(), "peak_mb": peak, "error": error}
+        found = {"part": int(task["part"]), "rows": rows, "start": start, "end": time.time(), "cpu_s": time.process_time() - used, "pid": os.getpid(), "peak_mb": peak_mb(), "error": error}
         return {k: [v] for k, v in found.items()}
 
     def do_rows(self, task: Task) -> int:

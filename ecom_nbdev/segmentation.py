@@ -121,12 +121,13 @@ def parse_entry(line: str, number: int) -> Entry | None:
 
 def read_userdict(source: str | Path | Iterable[str]) -> tuple[Entry, ...]:
     "Entries of a user dictionary: a UTF-8 file, or its lines. Errors name the file and the line."
-    lines = source
     if isinstance(source, str | Path):
         try:
-            lines = Path(source).read_bytes().split(b"\n")
+            lines: Iterable[str | bytes] = Path(source).read_bytes().split(b"\n")
         except OSError as e:
             raise EcomError(f"读不了用户词典 {source}（{e.strerror}）：请检查路径。") from None
+    else:
+        lines = source
     entries = []
     for number, line in enumerate(lines, 1):
         if isinstance(line, bytes):
@@ -149,7 +150,8 @@ class Lexicon:
     "The dictionary in both engines: `rust` (rjieba) and `python` (jieba), with user `entries` in each."
     def __init__(self, entries: tuple[Entry, ...] = ()):
         import rjieba
-        self.entries, self.rust, self.hard, self.gone = entries, rjieba.Jieba(), None, frozenset()
+        self.entries, self.rust, self.gone = entries, rjieba.Jieba(), frozenset()
+        self.hard: re.Pattern | None = None
         if entries:
             _teach(self)
 
@@ -399,10 +401,10 @@ def cut_spans(spans: list[str], lx: Lexicon) -> list[list[str]]:
 
 def segment_chunk(texts: list[str], mode: str, lx: Lexicon) -> list[list]:
     "Words of each of `texts`, cut together; `mode` cut, cut_all, cut_for_search or pos."
-    one = {"cut": cut_text, "cut_all": full_text, "cut_for_search": search_text, "pos": tag_text}[mode]
+    cutters: dict[str, Callable[[str, Lexicon], list]] = {"cut": cut_text, "cut_all": full_text, "cut_for_search": search_text, "pos": tag_text}
     joined = "\0".join(texts)
     if mode in ("cut_all", "pos") or len(texts) < 2 or "\1" in joined or joined.count("\0") >= len(texts):
-        return [one(t, lx) for t in texts]
+        return [cutters[mode](t, lx) for t in texts]
     spans = risky_spans(joined, mode, lx)
     edges = [0, *(e for span in spans for e in span), len(joined)]
     masked = "\1".join([joined[edges[i]:edges[i + 1]] for i in range(0, len(edges), 2)])

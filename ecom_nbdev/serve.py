@@ -25,6 +25,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, Optional
@@ -88,10 +89,8 @@ class Guard:
                 return await refuse(guarded, *refusal)
             await self.app(scope, receive if body is None else replay(body, receive), guarded)
         except Exception as e:
-            at = e.__traceback__
-            while at.tb_next:
-                at = at.tb_next
-            print(f"服务内部出错：{type(e).__name__}，{os.path.basename(at.tb_frame.f_code.co_filename)} 第 {at.tb_lineno} 行", file=sys.stderr, flush=True)
+            at = traceback.extract_tb(e.__traceback__)[-1]
+            print(f"服务内部出错：{type(e).__name__}，{os.path.basename(at.filename)} 第 {at.lineno} 行", file=sys.stderr, flush=True)
             if not begun:
                 await refuse(guarded, 500, "服务内部出错，已记下错误的类型；请换一份输入再试。")
 
@@ -278,13 +277,15 @@ class SharedEncoder:
 def watched(sentiment: Callable | None, most: int = 5_000) -> Callable | None:
     "`sentiment` (texts -> probabilities) in `pieces`; of the texts that the classifier remembers, at most about `most` are kept."
     from ecom_nbdev import classify
+    if sentiment is None:
+        return None
     def probabilities(texts: Sequence[str]) -> np.ndarray:
         out = np.concatenate([sentiment(part) for part in pieces(texts)])
         for known in classify._VECTORS.values():
             if len(known) > most:
                 known.clear()
         return out
-    return sentiment and probabilities
+    return probabilities
 
 # %% ../nbs/apps/serve.ipynb #5094f865
 class TimedWriter:
@@ -344,7 +345,7 @@ class Engine:
         "Segments with checked copies for `profiles`, in the form of campaign.json; a language model writes for `seconds`, then templates step in."
         from ecom_nbdev.apps.campaign import CampaignPlanner
         planner = CampaignPlanner(llm=self.llm and TimedWriter(self.llm, seconds), embedder=self.encoder)
-        return planner.plan(profiles, self.products, self.trends, brief=brief, today=today and today.isoformat()).to_list()
+        return planner.plan(profiles, self.products, self.trends, brief=brief, today=today.isoformat() if today else None).to_list()
 
 # %% ../nbs/apps/serve.ipynb #cca731a0
 def page(**values) -> tuple[str, str]:

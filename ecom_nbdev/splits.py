@@ -88,7 +88,7 @@ def _renumber(groups: np.ndarray) -> np.ndarray:
 # %% ../nbs/practice/splits.ipynb #8501158a
 PARTS = ("train", "valid", "test")
 
-def linked(*groupings: Sequence) -> np.ndarray:
+def linked(*groupings: Sequence | np.ndarray) -> np.ndarray:
     "int32 (n,): rows that share a value in any of the groupings (directly or through others) get one number."
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -101,7 +101,7 @@ def linked(*groupings: Sequence) -> np.ndarray:
     graph = coo_matrix((np.ones(n * len(groupings), bool), (np.concatenate(rows), np.concatenate(columns))), shape=(n + width,) * 2)
     return _renumber(connected_components(graph, directed=False)[1][:n])
 
-def split(texts: Sequence[str], labels: Sequence | None = None, groups: Sequence | None = None, sizes: Sequence[float] = (0.8, 0.1, 0.1),
+def split(texts: Sequence[str], labels: Sequence | np.ndarray | None = None, groups: Sequence | np.ndarray | None = None, sizes: Sequence[float] = (0.8, 0.1, 0.1),
           seed: int = 0, threshold: float = 0.8) -> np.ndarray:
     "Array (n,) of train, valid, test in shares `sizes`, stratified by `labels`; near-duplicates and rows of one of `groups` stay on one side."
     texts = list(texts)

@@ -13,10 +13,11 @@ import json
 import os
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +124,8 @@ def legal(tags: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     closes = np.array([t[0] in "IE" for t in tags])
     same = np.array([[a[2:] == b[2:] for b in tags] for a in tags])
     allowed = np.where(opens[:, None], closes[None, :] & same, ~closes[None, :])
-    return tuple(np.where(ok, 0, FORBIDDEN).astype(np.float32) for ok in (~closes, allowed, ~opens))
+    start, trans, end = (np.where(ok, 0, FORBIDDEN).astype(np.float32) for ok in (~closes, allowed, ~opens))
+    return start, trans, end
 
 # %% ../nbs/practice/tagging.ipynb #074b8e72
 _AROUND = [(("c", 0),), (("c", -1),), (("c", 1),), (("c", -2),), (("c", 2),), (("c", -1), ("c", 0)), (("c", 0), ("c", 1))]
@@ -147,7 +149,7 @@ def _shape(c: str) -> str:
 def _channels(tokens: Sequence[str], words: bool) -> dict[str, list]:
     "Hashed: token c, class k; of words ends f l f2 l2, length n; of characters the word w, place b, part of speech p, neighbours v x, theirs z y."
     if words:
-        return {"c": tokens, "k": [_shape(t[0]) + _shape(t[-1]) for t in tokens], "f": [t[0] for t in tokens], "l": [t[-1] for t in tokens],
+        return {"c": list(tokens), "k": [_shape(t[0]) + _shape(t[-1]) for t in tokens], "f": [t[0] for t in tokens], "l": [t[-1] for t in tokens],
                 "f2": [t[:2] for t in tokens], "l2": [t[-2:] for t in tokens], "n": [str(min(len(t), 5)) for t in tokens]}
     cut = [("<", "<"), *segment("".join(tokens), pos=True), (">", ">")]
     rows = [(w, "S" if len(w) == 1 else "B" if j == 0 else "E" if j == len(w) - 1 else "M", p, *cut[i - 1], *cut[i + 1])
@@ -226,13 +228,14 @@ class TagNet(TextNet):
         rules = legal(tags) if scheme else (np.zeros(k, np.float32), np.zeros((k, k), np.float32), np.zeros(k, np.float32))
         self.rules = [torch.from_numpy(r).to(device) for r in rules]
 
-    def crf(self) -> list:
-        "[start, trans, end] with the rules of the scheme added."
-        return [self.head["crf"][name] + rule for name, rule in zip(("start", "trans", "end"), self.rules, strict=True)]
+    def crf(self) -> tuple[Any, Any, Any]:
+        "(start, trans, end) with the rules of the scheme added."
+        start, trans, end = (self.head["crf"][name] + rule for name, rule in zip(("start", "trans", "end"), self.rules, strict=True))
+        return start, trans, end
 
     def prepare(self, sentences: Sequence[Sequence[str]]) -> dict:
         "What is computed once of each sentence: `features`, and with an encoder `ids`, `at` (piece of each token), `states` (frozen layers)."
-        data = {"features": [hashed_features(s, self.words, self.buckets, self.rich) for s in sentences]}
+        data: dict[str, Any] = {"features": [hashed_features(s, self.words, self.buckets, self.rich) for s in sentences]}
         if self.has_encoder and self.by_char:
             ids = [char_ids(self.tok, "".join(s))[:self.max_length] for s in sentences]
             at = [np.minimum(np.cumsum([1, *map(len, s)])[:-1], len(i) - 1) for s, i in zip(sentences, ids, strict=True)]
@@ -292,7 +295,7 @@ class TagNet(TextNet):
             p = marginals(emissions, *crf, mask).gather(2, best[:, :, None])[:, :, 0].cpu().numpy() if scores else None
             for row, i in enumerate(group):
                 tags[i] = [self.tags[k] for k in best[row, :lengths[i]].tolist()]
-                if scores:
+                if p is not None:
                     probabilities[i] = p[row, :lengths[i]]
         return tags, probabilities
 
@@ -361,7 +364,8 @@ def train_tagger(net: TagNet, data: dict, targets: list, val: dict, val_tags: li
             best, waited, kept = score, 0, {k: p.detach().clone() for k, p in mean.mean.items()}
         elif (waited := waited + 1) >= patience:
             break
-    copy_into(net, kept)
+    if kept:
+        copy_into(net, kept)
     return history
 
 # %% ../nbs/practice/tagging.ipynb #05098dd5
@@ -393,7 +397,7 @@ def check_tags(rows: list[list[str]], tags: list[list[str]]) -> None:
     if len({t for row in tags for t in row}) < 2:
         raise EcomError("训练数据里不到两种标签，没有可学的：请检查 tags。")
 
-def tag_set(tags: Sequence[str]) -> list[str]:
+def tag_set(tags: Iterable[str]) -> list[str]:
     "O and the four BIOES tags of every label in `tags`."
     labels = sorted({t[2:] for t in tags if t != "O"})
     return ["O", *(f"{head}-{label}" for label in labels for head in "BIES")]
@@ -407,7 +411,7 @@ class Entity:
     end: int
     score: float
 
-def entities(tokens: Sequence[str], tags: Sequence[str], probabilities: Sequence[float]) -> list[Entity]:
+def entities(tokens: Sequence[str], tags: Sequence[str], probabilities: Sequence[float] | np.ndarray) -> list[Entity]:
     "The entities that `tags` spell, with their places in the joined text."
     at = np.cumsum([0, *map(len, tokens)]).tolist()
     return [Entity("".join(tokens[a:b]), label, at[a], at[b], float(min(probabilities[a:b]))) for label, a, b in tag_spans(tags)]
@@ -427,9 +431,10 @@ class Tagger:
     Attributes after fit: `tags_`, `scheme_` (True for entities), `words_` (tokens are words), `history_`, `net_`. Errors: `EcomError`.
     References: Lafferty et al. 2001 (CRF); Huang et al. 2015 (BiLSTM-CRF, arXiv 1508.01991).
     """
-    def __init__(self, model="e5-small", mode="full", freeze_layers=None, lora_rank=16, epochs=4, learning_rate=None, head_rate=5e-3,
-                 batch_tokens=4096, batch_rows=32, buckets=1 << 16, dim=64, width=128, dropout=0.5, max_length=160, validation=0.1,
-                 patience=2, seed=0, device=None, precision=None, features="rich", alignment="piece", feature_dropout=0.3, average=0.99):
+    def __init__(self, model: str | os.PathLike | None = "e5-small", mode: str = "full", freeze_layers: int | None = None, lora_rank: int = 16, epochs: int = 4,
+                 learning_rate: float | None = None, head_rate: float = 5e-3, batch_tokens: int = 4096, batch_rows: int = 32, buckets: int = 1 << 16, dim: int = 64,
+                 width: int = 128, dropout: float = 0.5, max_length: int = 160, validation: float = 0.1, patience: int = 2, seed: int = 0, device: str | None = None,
+                 precision: str | None = None, features: str = "rich", alignment: str = "piece", feature_dropout: float = 0.3, average: float = 0.99):
         self.model, self.mode, self.freeze_layers, self.lora_rank, self.epochs = model, mode, freeze_layers, lora_rank, epochs
         self.learning_rate, self.head_rate, self.batch_tokens, self.batch_rows = learning_rate, head_rate, batch_tokens, batch_rows
         self.buckets, self.dim, self.width, self.dropout, self.max_length = buckets, dim, width, dropout, max_length

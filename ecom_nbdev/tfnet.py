@@ -216,9 +216,9 @@ def fine_tune_tf(net: TFTextNet, texts: Sequence[str], y: np.ndarray, val_texts:
     factors = [rate_factor(s, total, warmup) for s in range(total)]
     head = [tf.Variable(a) for a in torch_tensors(net.head).values()]
     body = [v.value for layer in net.backbone.transformer_layers[net.freeze:] for v in layer.trainable_variables]
-    step = compile_step(net, head + body, *head, [head_rate] * 2 + [learning_rate] * len(body), weight_decay,
+    step = compile_step(net, head + body, head[0], head[1], [head_rate] * 2 + [learning_rate] * len(body), weight_decay,
                         class_weight=class_weight, label_smoothing=label_smoothing)
-    states, run, kept, net.losses = net.lower(ids), new_run(), None, []
+    states, run, kept, net.losses = net.lower(ids), new_run(), list[np.ndarray](), []
     for epoch, groups in enumerate(plan, 1):
         for group in progress(groups, "训练", len(groups)):
             x, mask = net.pad_batch(group, ids, states)
@@ -229,7 +229,7 @@ def fine_tune_tf(net: TFTextNet, texts: Sequence[str], y: np.ndarray, val_texts:
             run |= {"summed": run["summed"] + net.losses[-1] * len(group), "rows": run["rows"] + len(group)}
         copy_arrays(net.head, {"weight": head[0].numpy(), "bias": head[1].numpy()})
         if close_epoch(net, run, epoch, val_texts, val_y):
-            kept = [v.numpy() for v in head + body]
+            kept[:] = [v.numpy() for v in head + body]
         elif run["waited"] >= patience:
             break
     for v, a in zip(head + body, kept, strict=True):

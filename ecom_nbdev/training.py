@@ -145,7 +145,8 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
             record(log, run, run["step"] in ends, last=run["step"] == len(plan) or run["waited"] >= patience)
         if keeper and (run["step"] in ends or run["step"] % every == 0):
             keeper.save(net, optimizer, run, best)
-    copy_into(net, best)
+    if best:
+        copy_into(net, best)
     net.losses = run["losses"]
     return run["history"]
 

@@ -54,24 +54,29 @@ def pip_setting(python: Path, key: str) -> str:
     return os.environ.get(f"PIP_{key.upper().replace('-', '_')}") or (asked.stdout.strip() if asked.returncode == 0 else "")
 
 
+def uv_environment(python: Path) -> dict[str, str]:
+    "Environment variables that let uv take packages from the places `python`'s pip would use."
+    web = [u for u in pip_setting(python, "extra-index-url").split() if u.startswith("http")] + cpu_index()[1:]
+    env = {"UV_DEFAULT_INDEX": pip_setting(python, "index-url"), "UV_INDEX": " ".join(web), "UV_FIND_LINKS": ",".join(pip_setting(python, "find-links").split()),
+           "SSL_CERT_FILE": pip_setting(python, "cert"), "UV_INDEX_STRATEGY": "unsafe-best-match", "UV_HTTP_TIMEOUT": "180"}
+    return {k: v for k, v in env.items() if v}
+
+
 def with_uv(python: Path, target: str) -> bool:
     "Install by uv from the places pip would use, in a third of pip's time; False where that cannot be done, so that pip does it."
     pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", "constraints.txt", "uv"]
     if subprocess.run(pip, cwd=ROOT, capture_output=True).returncode:
         return False
-    web = [u for u in pip_setting(python, "extra-index-url").split() if u.startswith("http")] + cpu_index()[1:]
-    env = {"UV_DEFAULT_INDEX": pip_setting(python, "index-url"), "UV_INDEX": " ".join(web), "UV_FIND_LINKS": ",".join(pip_setting(python, "find-links").split()),
-           "SSL_CERT_FILE": pip_setting(python, "cert"), "UV_INDEX_STRATEGY": "unsafe-best-match", "UV_HTTP_TIMEOUT": "180"}
     command = [BIN / "uv", "pip", "install", "-q", "--python", python, "-c", "constraints.txt", "-e", target]
-    return not subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | {k: v for k, v in env.items() if v}).returncode
+    return not subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | uv_environment(python)).returncode
 
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale")
     extras = ap.parse_args().extras
-    if sys.version_info < (3, 11):
-        sys.exit(f"需要 Python 3.11 以上，现在是 {platform.python_version()}：请安装后用 make PYTHON=python3.11 再试。")
+    if sys.version_info < (3, 11, 5):                       # what nbconvert needs does not install on 3.11.0 to 3.11.4 (bench/resolve.py)
+        sys.exit(f"需要 Python 3.11.5 以上，现在是 {platform.python_version()}：请安装后用 make PYTHON=python3.11 再试。")
     ready, start = VENV / ".ready", time.perf_counter()
     if ready.exists() and ready.read_text() == mark(extras):
         return

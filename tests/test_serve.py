@@ -342,3 +342,24 @@ def test_the_page_in_a_browser(local: Server, tmp_path: Path):
         assert asked and all(u.startswith((local.url, "data:")) for u in asked), asked
     finally:
         browser.close()
+
+
+def test_an_error_of_our_own_tells_its_type_and_place_only(capsys):
+    "The operator reads type, file and line, nothing of the request; the client one sentence."
+    import asyncio
+
+    from ecom_nbdev.serve import Guard
+    sent: list[dict] = []
+
+    async def broken(scope, receive, send):
+        raise KeyError("13800138000")
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Guard(broken)({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}, receive, send))
+    assert sent[0]["status"] == 500 and "服务内部出错" in sent[1]["body"].decode()
+    assert re.fullmatch(r"服务内部出错：KeyError，test_serve\.py 第 \d+ 行\n", capsys.readouterr().err)

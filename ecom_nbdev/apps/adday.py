@@ -53,7 +53,7 @@ def gsp(bids: Sequence[float], ctr: Sequence[float], slots: int, reserve: float 
     return won, np.maximum(scores[1:len(won) + 1] / q[won], reserve)
 
 # %% ../../nbs/apps/adday.ipynb #d1c07d98
-def auc(y: Sequence[int], score: Sequence[float]) -> float:
+def auc(y: Sequence[int] | np.ndarray, score: Sequence[float] | np.ndarray) -> float:
     "Area under the ROC curve: probability that a click outscores a non-click, ties counting half (ranks; Hanley & McNeil 1982)."
     from scipy.stats import rankdata
     y, score = np.asarray(y), np.asarray(score, float)
@@ -63,7 +63,7 @@ def auc(y: Sequence[int], score: Sequence[float]) -> float:
         raise EcomError(f"AUC 要等长的标签与得分，且 0 与 1 都要有：得到 {len(y)} 个标签、{len(score)} 个得分、{n1} 次点击。")
     return float((rankdata(score)[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
-def log_loss(y: Sequence[int], p: Sequence[float], eps: float = 1e-12) -> float:
+def log_loss(y: Sequence[int] | np.ndarray, p: Sequence[float] | np.ndarray, eps: float = 1e-12) -> float:
     "Mean negative log likelihood, nats an impression, of clicks y (n,) under probabilities p (n,), clipped to [eps, 1 - eps]."
     y, p = np.asarray(y, float), np.clip(np.asarray(p, float), eps, 1 - eps)
     if y.shape != p.shape or not len(y):

@@ -46,7 +46,8 @@ class ClickModel:
         "Coefficients from features (n, 3) in the order of `FEATURES` and clicks (0 or 1); `C` is the inverse strength of the L2 penalty."
         from sklearn.linear_model import LogisticRegression
         model = LogisticRegression(C=C, max_iter=1000).fit(X, clicks)
-        return cls(float(model.intercept_[0]), *(float(c) for c in model.coef_[0]), learned_from=len(X))
+        likeness, category, position = (float(c) for c in model.coef_[0])
+        return cls(float(model.intercept_[0]), likeness, category, position, len(X))
 
 # %% ../../nbs/apps/ads.ipynb #e2cd1a99
 _CELL = re.compile(r"[;；,，|]+")

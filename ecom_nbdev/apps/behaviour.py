@@ -105,7 +105,7 @@ def ranking_metrics(ranks: Sequence[float], ks: Sequence[int] = (5, 10)) -> dict
         raise EcomError("没有一个人的名次可算：请检查历史是否为空。")
     return {f"{name}@{k}": float(np.mean((r < k) * gain)) for k in ks for name, gain in (("HR", 1.0), ("NDCG", 1 / np.log2(r + 2)))}
 
-def bootstrap_interval(values: Sequence[float], n: int = 1000, level: float = 0.95, seed: int = 0, over: Sequence[float] | None = None) -> tuple[float, float]:
+def bootstrap_interval(values: Sequence[float] | np.ndarray, n: int = 1000, level: float = 0.95, seed: int = 0, over: Sequence[float] | np.ndarray | None = None) -> tuple[float, float]:
     "Percentile interval of the mean of `values` (one a user or row), or of their sum over the sum of `over`, resampled `n` times."
     v, rng, found = np.asarray(values, float), np.random.default_rng(seed), []
     base = np.ones(len(v)) if over is None else np.asarray(over, float)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def segment_users(profiles: Sequence, n_segments: int | None = None, max_segment
         labels = choose_clusters(M, candidates=range(2, max_segments + 1), seed=seed).labels
     else:
         labels = _cluster(M, n_segments, max_segments, seed)
-    groups = [np.flatnonzero(labels == c) for c in np.unique(labels)]
+    groups = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
     groups.sort(key=lambda g: (-len(g), g[0]))
     segments = _named([_segment([profiles[i] for i in g], M[g], names) for g in groups])
     return segments if texts is None else _with_words(segments, texts)
@@ -387,7 +387,7 @@ class CampaignPlanner:
         categories = stocked["category"].astype(str).to_numpy() if "category" in stocked else np.full(len(stocked), "")
         cheap = 0.5 - _price_rank(stocked, categories)
         for s in segments:
-            want = np.mean(centred([U[u] for u in s.user_ids], mean), axis=0)
+            want = np.mean(centred(np.stack([U[u] for u in s.user_ids]), mean), axis=0)
             score = P @ want + sum(weight * (categories == name) for name, weight in s.interests.items())
             if s.price_sensitivity is not None:
                 score = score + 0.4 * (2 * s.price_sensitivity - 1) * cheap
@@ -404,11 +404,11 @@ class CampaignPlanner:
         ready: list[dict] = []
         for draft in writer.write(facts, s.segment, trend, brief, self.variants) if writer else []:
             result, rewritten = reviewed(draft), False
-            if not result["passed"] and (again := writer.rewrite(draft, _reasons(result), facts)):
+            if writer and not result["passed"] and (again := writer.rewrite(draft, _reasons(result), facts)):
                 draft, result, rewritten = again, reviewed(again), True
             if not result["passed"] and (cut := reviewed(short := {**draft, "body": ground(draft["body"], product, brief)}))["passed"]:
                 draft, result, rewritten = short, cut, True
-            entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": rewritten, "writer": writer.llm.name}}
+            entry = {"product_id": str(product["item_id"]), **draft, "checks": {**result, "rewritten": rewritten, "writer": writer.llm.name if writer else ""}}
             if any(likeness(draft["body"], c["body"]) > 0.6 for c in ready):
                 entry["checks"] |= {"facts": result["facts"] + ["与另一份文案几乎相同"], "passed": False}
             (ready if entry["checks"]["passed"] else s.withheld).append(entry)
@@ -424,7 +424,7 @@ class CampaignPlanner:
         from ecom_nbdev.generate import CopyWriter
         who, failed = f"{next(iter(s.interests))}爱好者" if s.interests else "", []
         for channel in self.formats:
-            asked = {"audience": who, "trend": s.trends[0] if s.trends else "", "channel": channel, "n": 1, "brief": brief}
+            asked: dict[str, Any] = {"audience": who, "trend": s.trends[0] if s.trends else "", "channel": channel, "n": 1, "brief": brief}
             try:
                 copies = CopyWriter(self.llm, self.seed).write(product, **asked)
             except EcomError as e:

@@ -15,11 +15,17 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    _Table: TypeAlias = pd.DataFrame | str | os.PathLike | None
 
 STAGES = ("classify", "profile", "recommend", "ads", "campaign", "report")
 STAGE_NAMES = {"classify": "训练情感分类器", "profile": "用户画像", "recommend": "商品推荐", "ads": "广告匹配", "campaign": "活动文案", "report": "报告"}
@@ -169,12 +175,13 @@ class PipelineConfig:
             if key not in names:
                 near = difflib.get_close_matches(str(key), names, 1)
                 raise EcomError(f"配置文件 {path} 里有不认识的键 {str(key)[:40]}：{f'是不是 {near[0]}？' if near else ''}可以写的有 {'、'.join(names)}。")
-        values = {k: v.isoformat() if type(v) is datetime.date else v for k, v in given.items()}        # YAML reads 2026-11-24 as a date
+        values: dict[str, Any] = {k: v.isoformat() if type(v) is datetime.date else v for k, v in given.items()}        # YAML reads 2026-11-24 as a date
         try:
             config = cls(**values)
         except EcomError as e:
             raise EcomError(f"{path}：{e}") from None
-        return dataclasses.replace(config, **{n: str(path.parent / Path(v).expanduser()) for n in _FOLDERS if (v := getattr(config, n)) is not None})
+        places: dict[str, Any] = {n: str(path.parent / Path(v).expanduser()) for n in _FOLDERS if (v := getattr(config, n)) is not None}
+        return dataclasses.replace(config, **places)
 
 _EXAMPLES = {"out": "out/run", "users": "users.csv", "products": "products.csv", "train": "true", "llm": "none", "k": 10, "ads_k": 3, "today": "2026-11-24"}
 
@@ -191,20 +198,21 @@ class MarketingPipeline:
     Parameters: `out` folder of the run; `llm` "none" (templates) or a name for `ecom_nbdev.models.load_llm`; `k` recommendations a user;
     `ads_k` ads a user; `today` ISO date (default: the day of the newest text); `on_stage(name, seconds)` is told of each finished stage.
     """
-    def __init__(self, out: str | os.PathLike, llm: str = "none", k: int = 10, ads_k: int = 3, today: str | None = None, on_stage=None):
+    def __init__(self, out: str | os.PathLike, llm: str = "none", k: int = 10, ads_k: int = 3, today: str | None = None,
+                 on_stage: Callable[[str, float], None] | None = None):
         self.out, self.llm, self.k, self.ads_k, self.today, self.on_stage = Path(out), llm, k, ads_k, today, on_stage
         self.inputs, self.train = {}, True
 
     @classmethod
-    def from_config(cls, config: PipelineConfig | str | os.PathLike, on_stage=None) -> MarketingPipeline:
+    def from_config(cls, config: PipelineConfig | str | os.PathLike, on_stage: Callable[[str, float], None] | None = None) -> MarketingPipeline:
         "A pipeline with the settings and inputs of a `PipelineConfig` or of a YAML file; `run()` then needs no arguments."
         c = config if isinstance(config, PipelineConfig) else PipelineConfig.from_yaml(config)
         pipeline = cls(c.out, c.llm, c.k, c.ads_k, c.today, on_stage)
         pipeline.inputs, pipeline.train = {name: getattr(c, name) for name in NEEDED}, c.train
         return pipeline
 
-    def run(self, users=None, products=None, ads=None, trends=None, reviews=None, interactions=None, train: bool | None = None,
-            only: Sequence[str] = ()) -> Report | None:
+    def run(self, users: _Table = None, products: _Table = None, ads: _Table = None, trends: _Table = None, reviews: _Table = None, interactions: _Table = None,
+            train: bool | None = None, only: Sequence[str] = ()) -> Report | None:
         """Run every stage whose input changed or whose file is missing; inputs are DataFrames, paths, or None for the demo data (or what the
         configuration names; without `interactions` nobody has bought anything); `train` False uses the shipped classifier; `only` names the stages to run alone (None is returned without the report)."""
         given = {"users": users, "products": products, "ads": ads, "trends": trends, "reviews": reviews, "interactions": interactions}

@@ -333,11 +333,11 @@ class ResponseCurve:
     most: float = math.inf
     draws: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)), repr=False)
 
-    def sales(self, spend) -> np.ndarray:
+    def sales(self, spend: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Expected sales for a spend or an array of spends."
         return _hill(np.asarray(spend, float), self.top, self.half, self.shape)
 
-    def marginal(self, spend) -> np.ndarray:
+    def marginal(self, spend: float | Sequence[float] | np.ndarray) -> np.ndarray:
         "Sales of the next yuan at a spend (the derivative); infinite at 0 where shape < 1."
         x = np.asarray(spend, float)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -345,7 +345,7 @@ class ResponseCurve:
             slope = self.top * self.shape * u / (x * (1 + u) ** 2)
         return np.where(x > 0, slope, self.top / self.half if self.shape == 1 else np.inf if self.shape < 1 else 0.0)
 
-    def interval(self, spend, level: float = 0.9) -> np.ndarray:
+    def interval(self, spend: float | Sequence[float] | np.ndarray, level: float = 0.9) -> np.ndarray:
         "(2, ...) lower and upper sales of the bootstrap curves at a spend; the curve itself where there are no draws."
         x = np.asarray(spend, float)
         if not len(self.draws):
@@ -357,7 +357,7 @@ def _hill(x, top: float, half: float, shape: float):
     u = (x / half) ** shape
     return top * u / (1 + u)
 
-def _fit_hill(x: np.ndarray, y: np.ndarray, start: Sequence[float] | None = None) -> np.ndarray:
+def _fit_hill(x: np.ndarray, y: np.ndarray, start: Sequence[float] | np.ndarray | None = None) -> np.ndarray:
     "Least-squares (top, half, shape) within bounds: top up to 20 times the largest sales, half within 0.01 and 20 times the largest spend, shape 0.3 to 4."
     from scipy.optimize import curve_fit
     X, Y = x.max(), max(y.max(), 1e-9)
@@ -387,7 +387,8 @@ def fit_response(past: pd.DataFrame, n_boot: int = 60, seed: int = 0) -> list[Re
                     draws.append(_fit_hill(x[i], y[i], best))
         except RuntimeError:
             raise EcomError(f"渠道 {name} 的曲线拟合不收敛：请检查花费与销售额是否同一期、同一单位。") from None
-        curves.append(ResponseCurve(str(name), *map(float, best), most=float(x.max()), draws=np.array(draws).reshape(-1, 3)))
+        top, half, shape = map(float, best)
+        curves.append(ResponseCurve(str(name), top, half, shape, most=float(x.max()), draws=np.array(draws).reshape(-1, 3)))
     return curves
 
 # %% ../../nbs/apps/planning.ipynb #03308c03

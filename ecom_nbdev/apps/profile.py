@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from ..models import mask_personal
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ecom_nbdev.models import LLM
 
 # %% auto #0
 __all__ = ['clean', 'Lexicon', 'lexicon', 'clauses', 'Opinion', 'opinions_by_clause', 'opinions', 'polarity', 'aspect_label',
@@ -124,8 +126,8 @@ def _strength(before: str, sign: int, word: str) -> tuple[float, int]:
     masked = _NOT_NEG.sub(lambda m: "□" * len(m.group()), before)
     negs = [m for m in _NEG.finditer(masked) if len(masked) - m.end() <= 4 and not re.search("[就才却还又都]", masked[m.end():])]
     size = 0.7 * (1.4 if _MORE.search(before) else 0.6 if _LESS.search(before) else 1.0)
-    if _WORSE.search(before):
-        return -0.6 if sign > 0 else -0.4, _WORSE.search(before).start()
+    if worse := _WORSE.search(before):
+        return -0.6 if sign > 0 else -0.4, worse.start()
     if len(negs) % 2:
         return (-0.6 if sign > 0 else 0.5) * min(1.0, size / 0.7), negs[-1].start()
     return float(np.clip(sign * size, -1, 1)), negs[0].start() if negs else -1
@@ -384,10 +386,10 @@ def check_opinions(answer: str, text: str) -> list[Opinion]:
             out.append(Opinion(aspect, 0.7 if sign == "+" else -0.7, quote, next((c for c in pieces if quote in c), quote)))
     return list(dict.fromkeys(out))
 
-def opinions_by_llm(text: str, llm) -> list[Opinion]:
+def opinions_by_llm(text: str, llm: LLM) -> list[Opinion]:
     "Opinions of `text` (first 2,000 characters) by a language model (`load_llm`), kept only with evidence; see `check_opinions`."
     messages = [{"role": "system", "content": _LLM_ASK}, {"role": "user", "content": json.dumps({"评论": text[:2000]}, ensure_ascii=False)}]
-    return check_opinions(llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA), text[:2000])
+    return check_opinions(cast(str, llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA)), text[:2000])
 
 # %% ../../nbs/apps/profile.ipynb #a7883f0e
 _BUDGET = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d+)?)\s*(元|块钱?|rmb)?\s*(?:以下|以内|之内|内(?!存|胆|容|置|衣|裤|饰))(?!的?(?:加减|口算|距离))|([一二两三四五六七八九几]?)([百千万])元?(?:以内|以下|之内|内)", re.I)
@@ -779,11 +781,11 @@ class Profiler:
         for r, mood in zip(judged, self._moods(judged), strict=True):
             r.mood = mood
         useful = [r for r in rows if r.source == "search" or not _filler(r.text)]
-        judged = self._judged if self.topics is not None else self._nearness
-        for r, (p, height) in zip(useful, judged([r.text for r in useful]), strict=True):
+        near = self._nearness if self.topics is None else self._judged
+        for r, (p, height) in zip(useful, near([r.text for r in useful]), strict=True):
             votes, r.words = self.categories.votes(r.text)
             r.words = [w for w in r.words if w in self.categories.nouns]
-            r.scores = height * p if self.topics is not None else _combine(votes, p, height)
+            r.scores = _combine(votes, p, height) if self.topics is None or p is None else height * p
 
     def _opinions(self, texts: list[str]) -> list[list[Opinion]]:
         "Opinions of each text by the rules or the trained reader."
@@ -793,7 +795,7 @@ class Profiler:
             self.aspects = AspectReader.pretrained()
         return self.aspects.read(texts)
 
-    def _judged(self, texts: list[str]) -> list[tuple[np.ndarray, float]]:
+    def _judged(self, texts: list[str]) -> list[tuple[np.ndarray | None, float]]:
         "(probabilities over the categories, how sure: 1 minus the entropy relative to an even guess) of each text by `topics`."
         if not texts:
             return []
@@ -821,7 +823,7 @@ class Profiler:
         words = [float(np.clip(np.mean([o.polarity for o in r.opinions]), -1, 1)) if r.opinions else 0.0 for r in rows]
         if self.sentiment == "lexicon" or not rows:
             return words
-        p = np.asarray(self.sentiment([r.text for r in rows]), float)
+        p = np.asarray(cast(Callable, self.sentiment)([r.text for r in rows]), float)
         if p.shape != (len(rows),) or not np.isfinite(p).all():
             raise EcomError(f"sentiment 应当对 {len(rows)} 条文本返回同样多个 0 到 1 的数，得到的形状是 {p.shape}。")
         return [float(2 * q - 1 if not r.opinions else (2 * q - 1 + w) / 2) for q, w, r in zip(p, words, rows, strict=True)]
@@ -894,7 +896,7 @@ def _recent(pairs: list) -> list: return sorted(pairs, key=lambda x: x[0].time o
 
 def _evidence(shares: list[tuple[float, _Row]], most: int = 6) -> list[Evidence]:
     "The strongest `most` pieces of evidence, each row once."
-    return [r.evidence for _, r in sorted(shares, key=lambda s: (-s[0], s[1].row))[:most]]
+    return [r.evidence for _, r in sorted(shares, key=lambda s: (-s[0], s[1].row))[:most] if r.evidence]
 
 def _aspects(rows: list[_Row]) -> list[AspectOpinion]:
     "Aspects with recency-weighted mean polarity, the most often named first."
@@ -925,12 +927,12 @@ def _filler(text: str) -> bool:
 def _shipped_sentiment() -> Callable | None:
     "The shipped classifier as texts -> probability of positive; None where it is not installed."
     try:
-        from ecom_nbdev.classify import TextClassifier, classifier_folder
+        from ecom_nbdev.classify import TextClassifier
         model = TextClassifier.load("sentiment")
     except (EcomError, ImportError, OSError):
         return None
     from ecom_nbdev.models import kept_rows, weights_mark
-    mark = weights_mark(classifier_folder("sentiment"))
+    mark = weights_mark(asset("weights/sentiment/classifier.json").parent)
     return lambda texts: kept_rows(mark, texts, lambda new: model.predict_proba(new)[:, 1:])[:, 0]
 
 class _catalogue:
@@ -966,7 +968,7 @@ def _summary(p: UserProfile, save: int, spend: int, budgets: list[float]) -> str
     return clean(("（仅一条文本）" if p.n_texts == 1 else "") + "；".join(parts) + "。", 300)
 
 # %% ../../nbs/apps/profile.ipynb #e653cf11
-def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike):
+def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike) -> Path:
     "Write `profiles` to the JSON file `path` atomically (a list of dicts) and return the path."
     return write_json(path, [p.to_dict() for p in profiles])
 

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -246,7 +246,7 @@ class _Asked:
     (csr (1, n products), sorted), zeros of one row of words to work in (shared by the wants of a call)."""
     want: Want
     Q: np.ndarray
-    words: sp.csr_matrix
+    words: sp.csr_matrix | None
     quotes: np.ndarray
     together: sp.csr_matrix
     dense: np.ndarray
@@ -350,7 +350,7 @@ class Recommender:
         for want, bought in zip(wants, together, strict=True):
             Q = np.stack([self.vectors[self._at_text[t]] if t in self._at_text else made[t] for t in want.texts]) if want.texts else self.vectors[:0]
             quotes = np.stack([made[e.text] for e in want.evidence]) if want.evidence else Q
-            asked.append(_Asked(want, Q, rows[[at[t] for t in want.texts]] if want.texts else None, quotes, bought, dense))
+            asked.append(_Asked(want, Q, None if rows is None or not want.texts else rows[[at[t] for t in want.texts]], quotes, bought, dense))
         return asked
 
     def _bought_together(self, histories: list[list[str]]) -> list[sp.csr_matrix]:
@@ -448,12 +448,16 @@ class Recommender:
     def _because(self, asked: _Asked, at: int) -> str:
         "The reason for the product at position `at`: what was bought before when nothing was said, else the user's words."
         want = asked.want
-        from_history = self.together and not want.evidence and all(t in self._at_text for t in want.texts)
-        bought = self.together.because(want.history, self.ids[at]) if from_history else None
+        from_history = not want.evidence and all(t in self._at_text for t in want.texts)
+        bought = self.together.because(want.history, self.ids[at]) if self.together and from_history else None
         if bought:
             return f"买过“{self._titles[self._at[bought]][:30]}”的人常一起买它"
         return because(want, asked.quotes, self.vectors[at], self.texts[at], self.categories[at])
 
+    @overload
+    def recommend_batch(self, texts: Sequence, k: int = 10, out: None = None, chunk: int = 1000, **filters) -> pd.DataFrame: ...
+    @overload
+    def recommend_batch(self, texts: Sequence, k: int = 10, *, out: str | os.PathLike, chunk: int = 1000, **filters) -> Path: ...
     def recommend_batch(self, texts: Sequence, k: int = 10, out: str | os.PathLike | None = None, chunk: int = 1000, **filters) -> pd.DataFrame | Path:
         """For each profile or text the list of `recommend` (same `filters`): DataFrame[user_id, rank, item_id, score, reason]; `user_id` of a text is its position.
         Work is shared by `chunk` users at a time. With `out` (.parquet or .csv) the rows go there and its path is returned: finished chunks wait in

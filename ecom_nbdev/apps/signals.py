@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from .profile import Evidence, Interest, clean, read_rows
+from .profile import Evidence, Interest, UserProfile, clean, read_rows
 from ..core import EcomError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def need_in(text: str, need: Need) -> float:
     p = SAID if re.search(need.said, text) else HINT if re.search(need.hint, text) else 0.0
     return p * OTHER if p and re.search(OTHERS, text) else p
 
-def find_signals(df: pd.DataFrame, needs: dict[str, Need] | None = None, least: float = 0.5, now=None) -> list[Signals]:
+def find_signals(df: pd.DataFrame, needs: dict[str, Need] | None = None, least: float = 0.5, now: str | pd.Timestamp | None = None) -> list[Signals]:
     """One `Signals` for each user of `df` (user_id, text and perhaps source, time): needs with a confidence of `least` or more.
     Equal texts count once; a text that touches on something sensitive is only counted. `now`: reference time (default: the newest text)."""
     if not 0 < least <= 1:
@@ -114,14 +114,14 @@ def profile_rows(profiles: list, signals: list[Signals] | None = None) -> pd.Dat
     return pd.DataFrame([tuple(map(safe, (u, k, n, v, e[0].text if e else "", (e[0].time or "") if e else ""))) for u, k, n, v, e in rows],
                         columns=["user_id", "kind", "name", "value", "evidence", "time"])
 
-def profile_jsonld(p, signals: Signals | None = None) -> dict:
+def profile_jsonld(p: UserProfile, signals: Signals | None = None) -> dict:
     "The profile as JSON-LD: a schema.org Person with interests (knowsAbout) and inferred needs (seeks); no raw texts."
     terms = [{"@type": "DefinedTerm", "name": i.name, "additionalProperty": {"@type": "PropertyValue", "name": "weight", "value": i.weight}} for i in p.interests]
     needs = [{"@type": "Demand", "name": n.name, "additionalProperty": {"@type": "PropertyValue", "name": "confidence", "value": n.confidence}} for n in (signals.needs if signals else ())]
     return {"@context": "https://schema.org", "@type": "Person", "identifier": p.user_id, "knowsAbout": terms, "seeks": needs}
 
 # %% ../../nbs/apps/signals.ipynb #a97000cc
-def interest_tree(profile, sep: str = "/") -> list[dict]:
+def interest_tree(profile: UserProfile, sep: str = "/") -> list[dict]:
     """Interests of `profile` on the tree that `sep` in the category names makes: nested dicts (name, weight, evidence, children), the heaviest first.
     The weight of a node is the sum over all leaves below it; a child is named when it holds at least half of its parent's weight. Evidence: each row once, of the heaviest leaf first."""
     if not sep:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -296,7 +296,8 @@ class ProfileStore:
     def __init__(self, folder: str | os.PathLike, profiler: Profiler | None = None, batch: int = 500):
         if batch < 1:
             raise EcomError(f"batch={batch} 无效：每批的行数应是正整数，例如 500。")
-        self.profiler, self.batch, self._ready = profiler or Profiler(), batch, None
+        self.profiler, self.batch = profiler or Profiler(), batch
+        self._ready: tuple[Profiler, str] | None = None
         self.db = Database(folder)
         self.folder = self.db.folder
         if self.db.rows("SELECT erasing FROM state") == [(True,)]:
@@ -322,8 +323,8 @@ class ProfileStore:
                 from ecom_nbdev.models import Embedder
                 words = [w for things in p.categories.things for w in things]
                 p.embedder = VectorStore(self.folder / "vectors", Embedder() if p.embedder is None else p.embedder, words)
-            self._ready = p, settings_name(p, getattr(p.embedder, "name", ""))
-            self.db.write("INSERT OR IGNORE INTO settings VALUES (?, ?)", values=[self._ready[1], p.categories.names])
+            self._ready = p, (name := settings_name(p, getattr(p.embedder, "name", "")))
+            self.db.write("INSERT OR IGNORE INTO settings VALUES (?, ?)", values=[name, p.categories.names])
         return self._ready
 
     def add(self, df: pd.DataFrame) -> Added:
@@ -389,8 +390,8 @@ class ProfileStore:
         wanted = everyone if user_ids is None else [reading._user_name(u) for u in ([user_ids] if isinstance(user_ids, str) else user_ids)]
         if unknown := set(wanted) - set(everyone):
             raise EcomError(f"画像库里没有用户 {sorted(map(str, unknown))[0]}：请检查编号，或先 add 这个人的文本。")
-        distinct = list(dict.fromkeys(wanted))
-        found = {p.user_id: p for start in range(0, len(distinct), 1000) for p in self._put_together(distinct[start:start + 1000], settings, now)}
+        distinct = [u for u in dict.fromkeys(wanted) if u is not None]
+        found: dict[str | None, UserProfile] = {p.user_id: p for start in range(0, len(distinct), 1000) for p in self._put_together(distinct[start:start + 1000], settings, now)}
         return [found[u] for u in wanted]
 
     def _put_together(self, users: list[str], settings: str, now) -> list[UserProfile]:
@@ -512,4 +513,5 @@ def _rejected(df: pd.DataFrame, read: set[int], kept: set[int]) -> list[tuple[in
 
 def _evidence_of(p: UserProfile) -> list[Evidence]:
     "All evidence of a profile."
-    return [e for part in (*p.interests, *p.aspects, *p.mentions, *p.dislikes) for e in part.evidence] + p.price_evidence
+    parts: list[Any] = [*p.interests, *p.aspects, *p.mentions, *p.dislikes]
+    return [e for part in parts for e in part.evidence] + p.price_evidence

@@ -152,7 +152,7 @@ def torch_weights(mha) -> dict:
 def keras_weights(layer) -> dict:
     "Weights of a built keras.layers.MultiHeadAttention (with bias) as the dictionary that `multi_head` takes, NumPy float32."
     kernels = [to_numpy(w) for w in layer.get_weights()]
-    out = {f"w{n}": kernels[2 * i].reshape(kernels[2 * i].shape[0], -1) for i, n in enumerate("qkv")}
+    out: dict[str, np.ndarray] = {f"w{n}": kernels[2 * i].reshape(kernels[2 * i].shape[0], -1) for i, n in enumerate("qkv")}
     out |= {f"b{n}": kernels[2 * i + 1].reshape(-1) for i, n in enumerate("qkv")}
     return out | {"wo": kernels[6].reshape(-1, kernels[6].shape[-1]), "bo": kernels[7]}
 

@@ -16,6 +16,7 @@ from ..core import EcomError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.linear_model import LogisticRegression
 
 # %% auto #0
 __all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'context_counts', 'padded', 'NgramLM', 'diagonal_gaussian',
@@ -169,7 +170,7 @@ def draw_labels(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
             raise EcomError(f"类别 {c} 只有 {have} 条，抽不出 {each} 条。")
     return np.concatenate([rng.permutation(np.flatnonzero(labels == c))[:each] for c in classes])
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     "(mean, low, high): Student's t interval of the mean of independent `values`; needs two or more."
     from scipy.stats import t
     v = np.asarray(values, float)
@@ -179,7 +180,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
     return float(v.mean()), float(v.mean() - half), float(v.mean() + half)
 
 # %% ../../nbs/theory/concepts.ipynb #cd759351
-def _logistic(C: float) -> Callable:
+def _logistic(C: float) -> LogisticRegression:
     from sklearn.linear_model import LogisticRegression
     return LogisticRegression(C=C, max_iter=3000)
 

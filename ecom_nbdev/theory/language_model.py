@@ -41,7 +41,8 @@ def discounts(counts: Iterable[int]) -> tuple[float, float, float]:
     if not (n[1] and n[2] and n[3]):
         return 0.5, 0.5, 0.5
     y = n[1] / (n[1] + 2 * n[2])
-    return tuple(min(max(c - (c + 1) * y * n[c + 1] / n[c], 0.1), float(c)) for c in (1, 2, 3))
+    one, two, three = (min(max(c - (c + 1) * y * n[c + 1] / n[c], 0.1), float(c)) for c in (1, 2, 3))
+    return one, two, three
 
 # %% ../../nbs/theory/language_model.ipynb #6447258f
 def ngram_counts(sequences: Iterable[Sequence[int]], order: int) -> list[Counter]:
@@ -328,7 +329,7 @@ def llm_logprobs(llm, text: str, context: str = "<|endoftext|>") -> np.ndarray:
         got = _forced(llm, prompt, token, 1)
         if got is None:            # half a character: look it up in the whole table of another token at this place
             whole = llm_tokens(llm, "，")[0]
-            got = next(t for t in _forced(llm, prompt, whole, 1_000_000)["top_logprobs"] if t["id"] == token)
+            got = next(t for t in (_forced(llm, prompt, whole, 1_000_000) or {})["top_logprobs"] if t["id"] == token)
         elif got["id"] != token:
             raise EcomError(f"模型没有按要求生成词片 {token}（得到 {got['id']}），这个后端不支持 logit_bias。")
         out.append(got["logprob"])

@@ -150,7 +150,7 @@ def make_examples(style: str, rows: np.ndarray, vocab_size: int, rng: np.random.
     if style == "roberta":
         ids, extra = np.hstack([start, rows, end]), {}
     else:
-        nsp = (rng.random(n) < 0.5).astype(np.int64)
+        nsp = np.less(rng.random(n), 0.5).astype(np.int64)
         second = np.where(nsp[:, None] == 1, np.roll(rows, -1, axis=0), rows)[:, width // 2:]
         ids = np.hstack([start, rows[:, :width // 2], end, second, end])
         extra = {"nsp": nsp, "types": np.tile((np.arange(ids.shape[1]) > width // 2 + 1).astype(np.int64), (n, 1))}
@@ -189,7 +189,7 @@ def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int
             "Hidden states (n, length, d): of the decoder when there are `decoder_inputs`, else of `layers`; [PAD] is not attended to."
             pad = ids == PAD
             h = self.layers(self.embed(ids, types), mask=self.future(ids) if self.causal else None, is_causal=self.causal, src_key_padding_mask=pad)
-            if decoder_inputs is None:
+            if decoder_inputs is None or self.decoder is None:
                 return h
             return self.decoder(self.embed(decoder_inputs), h, tgt_mask=self.future(decoder_inputs), tgt_is_causal=True, memory_key_padding_mask=pad)
 

@@ -72,7 +72,7 @@ def split_pieces(text: str) -> list[tuple[str, str]]:
     for m in _PIECES.finditer(text):
         if m.start() > at:
             out.append((text[at:m.start()], "rest"))
-        out.append((m[0], m.lastgroup))
+        out.append((m[0], str(m.lastgroup)))
         at = m.end()
     return out + ([(text[at:], "rest")] if at < len(text) else [])
 

@@ -10,6 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core import EcomError
 
@@ -31,7 +32,7 @@ def _parts(kind: str, vocab_size: int):
     "(tokenizer without vocabulary, trainer) of one of `KINDS`."
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
     from tokenizers import pre_tokenizers as pre
-    common = {"vocab_size": vocab_size, "special_tokens": SPECIALS, "show_progress": False}
+    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": SPECIALS, "show_progress": False}
     if kind == "byte_bpe":
         tok, trainer = Tokenizer(models.BPE()), trainers.BpeTrainer(initial_alphabet=pre.ByteLevel.alphabet(), **common)
         tok.pre_tokenizer, tok.decoder = pre.Sequence([pre.Punctuation(), pre.ByteLevel(add_prefix_space=False)]), decoders.ByteLevel()
@@ -41,7 +42,7 @@ def _parts(kind: str, vocab_size: int):
         tok.pre_tokenizer, tok.decoder = pre.BertPreTokenizer(), decoders.WordPiece(cleanup=False)
     else:
         model, trainer = ((models.BPE(unk_token="[UNK]"), trainers.BpeTrainer(**common)) if kind == "bpe"
-                          else (models.Unigram(), trainers.UnigramTrainer(unk_token="[UNK]", max_piece_length=8, seed_size=10 * vocab_size, shrinking_factor=0.5, **common)))
+                          else (models.Unigram(), trainers.UnigramTrainer(unk_token="[UNK]", max_piece_length=8, seed_size=10 * vocab_size, shrinking_factor=0.5, **common)))  # type: ignore[call-arg]  # the stub leaves seed_size out
         tok = Tokenizer(model)
         tok.pre_tokenizer, tok.decoder = pre.Sequence([pre.Metaspace(prepend_scheme="never"), pre.Punctuation()]), decoders.Metaspace(prepend_scheme="never")
     return tok, trainer
