@@ -439,12 +439,16 @@ def scale(input: Annotated[str, typer.Argument(help="Parquet 文件或文件夹�
 @command(app, "plan-compute")
 def plan_compute(model: Annotated[str, typer.Option(help="模型：e5-small、bert-base、qwen2.5-7b 等，或含有 config.json 的文件夹。")] = "bert-base",
                  gb: Annotated[float, typer.Option(help="设备有多少 GB 内存。")] = 24, batch: Annotated[int, typer.Option(help="一批几条。")] = 16,
-                 length: Annotated[int, typer.Option(help="每条几个词片。")] = 128, bits: Annotated[int, typer.Option(help="权重用 16 还是 32 位。")] = 16, as_json: Json = False) -> None:
-    "微调要多少内存：全部权重、上面一半、LoRA、只有头，各要几 GB，一批最多几条。"
+                 length: Annotated[int, typer.Option(help="每条几个词片。")] = 128, bits: Annotated[int, typer.Option(help="权重用 16 还是 32 位。")] = 16,
+                 rows: Annotated[Optional[int], typer.Option(help="训练多少条；给出时另算这台机器一个核（float32）要几小时。", min=1)] = None,  # noqa: UP007
+                 epochs: Annotated[int, typer.Option(help="几轮。", min=1)] = 1, as_json: Json = False) -> None:
+    "微调要多少内存、多少时间：全部权重、上面一半、LoRA、只有头，各要几 GB，一批最多几条，几小时。"
     import pandas as pd
-    from ecom_nbdev.compute import MODES, largest_batch, memory
+    from ecom_nbdev.compute import MODES, largest_batch, memory, training_seconds
     found = [(m, memory(model, m, batch, length, bits), largest_batch(model, gb, m, length, bits)) for m in MODES]
-    show(pd.DataFrame([{"mode": m, **{k: round(v, 2) for k, v in need._asdict().items()}, "fits": need.total <= 0.9 * gb, "largest_batch": most} for m, need, most in found]), as_json,
+    hours = {m: {"hours": float(f"{training_seconds(model, rows, m, batch, length, epochs) / 3600:.3g}")} for m in MODES} if rows else {}
+    show(pd.DataFrame([{"mode": m, **{k: round(v, 2) for k, v in need._asdict().items()}, "fits": need.total <= 0.9 * gb, "largest_batch": most,
+                        **hours.get(m, {})} for m, need, most in found]), as_json,
          f"{model}，GB")
     fits = [MODES[m] for m, need, _ in found if need.total <= 0.9 * gb]
     finish(f"{gb:g} GB 里，一批 {batch} 条放得下的有：{'、'.join(fits) or '没有'}（留一成空余）", 0, None)
@@ -481,11 +485,11 @@ def book_files():
     "(path inside the book, bytes) of every notebook and picture: from the archive in the wheel, which holds no outputs, else from nbs/ of the checkout."
     import importlib
     import tarfile
-    here = Path(importlib.import_module("ecom_nbdev").__file__).parent
+    here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     archive, nbs = here / "_data" / "book.tar.xz", here.parent / "nbs"
     if archive.exists():
         with tarfile.open(archive) as tar:
-            yield from ((m.name, tar.extractfile(m).read()) for m in tar)
+            yield from ((m.name, f.read()) for m in tar if (f := tar.extractfile(m)))
     elif not (nbs / "index.ipynb").exists():
         raise EcomError("没有找到这本书的笔记本：请重新安装 ecom_nbdev，或在仓库里运行。")
     else:
