@@ -91,8 +91,7 @@ class VectorStore:
 
     def table(self, kind: str):
         "The LanceDB table of `kind` (texts, words, users) for this encoder; None before the first row."
-        name = f"{kind}_{self.name}"
-        return self.db.open_table(name) if name in self.db.list_tables().tables else None
+        return _table(self.db, f"{kind}_{self.name}")
 
     def known(self, kind: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         "key -> float32 (d,) of those `keys` that are stored."
@@ -152,6 +151,18 @@ def _lance(folder: str | os.PathLike):
     os.environ.setdefault("LANCEDB_LOG", "error")
     return _library("lancedb").connect(str(folder))
 
+def _table(db, name: str):
+    "The LanceDB table `name`; None when there is none. What is left of one whose very first writing was killed is deleted."
+    if name not in db.list_tables().tables:
+        return None
+    try:
+        return db.open_table(name)
+    except ValueError as e:
+        if "was not found" not in str(e):
+            raise
+        db.drop_table(name)
+        return None
+
 def _tidy(table) -> None:
     "Put the pieces of a LanceDB table together and delete its old versions from the disk."
     with warnings.catch_warnings():
@@ -164,9 +175,9 @@ def erase_vectors(folder: str | os.PathLike, texts: Sequence[str], users: Sequen
     import pyarrow.compute as pc
     db = _lance(folder)
     for name in db.list_tables().tables:
-        if (kind := name.split("_")[0]) == "words":
+        if (kind := name.split("_")[0]) == "words" or (table := _table(db, name)) is None:
             continue
-        keep, table = pa.array(texts if kind == "texts" else users, pa.string()), db.open_table(name)
+        keep = pa.array(texts if kind == "texts" else users, pa.string())
         kept = (b.filter(pc.is_in(b["key"], value_set=keep)) for b in table.search().to_batches())
         _tidy(db.create_table(name, pa.RecordBatchReader.from_batches(table.schema, kept), mode="overwrite"))
 
@@ -205,15 +216,30 @@ class Database:
         "Open the file."
         import duckdb
         try:
+            if not self.path.exists():
+                self._create()
             self.con = duckdb.connect(str(self.path), config={"enable_external_access": "false", "threads": str(n_threads())})
             self.con.execute("SET python_enable_replacements = false; SET lock_configuration = true")
-            if not self.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'state'"):
-                self.write(_TABLES)
             (version,), = self.rows("SELECT version FROM state")
         except duckdb.Error as e:
             raise self._busy() if "lock on file" in str(e) else EcomError(f"{self.path} 不是能用的画像库（{_first_line(e)}）：请换一个文件夹，或删掉它重新 add。") from None
         if version != 1:
             raise EcomError(f"{self.path} 是第 {version} 版的画像库，这里只认识第 1 版：请升级 ecom_nbdev。")
+
+    def _beside(self) -> Path:
+        "Path of a database that is to take the place of the present one; what a killed process left there is deleted."
+        new = self.folder / "store.new"
+        for leftover in (new, self.folder / "store.new.wal"):
+            leftover.unlink(missing_ok=True)
+        return new
+
+    def _create(self) -> None:
+        "Make the file with its empty tables beside its name and put it there, so that a kill leaves none or a whole one."
+        import duckdb
+        new = self._beside()
+        with duckdb.connect(str(new)) as con:
+            con.execute(_TABLES + "CHECKPOINT;")
+        os.replace(new, self.path)
 
     def close(self) -> None:
         "Write everything out and let others in."
@@ -260,9 +286,7 @@ class Database:
         "Copy what is left into a fresh file, put it in the place of the old one, and note that nothing is to be erased any more."
         import duckdb
         self.con.close()
-        new, quoted = self.folder / "store.new", lambda p: "'" + str(p).replace("'", "''") + "'"
-        for leftover in (new, self.folder / "store.new.wal"):
-            leftover.unlink(missing_ok=True)
+        new, quoted = self._beside(), lambda p: "'" + str(p).replace("'", "''") + "'"
         with duckdb.connect(":memory:") as con:
             con.execute(f"ATTACH {quoted(self.path)} AS old; ATTACH {quoted(new)} AS new; COPY FROM DATABASE old TO new; UPDATE new.state SET erasing = false")
             con.execute("CHECKPOINT new; DETACH new; DETACH old")
