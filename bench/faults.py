@@ -129,13 +129,13 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def files_of(folder: Path) -> list[str]:
-    "Names of the files and folders, locks left out; of a LanceDB table, whose names are random, the number of the files with rows in them."
+    "Names of the files and of the folders that are not empty, locks left out; of a LanceDB table, whose names are random, the number of the files with rows in them."
     found = []
     for f in sorted(folder.rglob("*")):
         inside = next((p for p in f.parents if p.suffix == ".lance"), None)
         if inside and f.is_file() and f.parent.name == "data":
             found.append(f"{inside.relative_to(folder)} {sum(n.startswith(str(inside.relative_to(folder))) for n in found)}")
-        elif not inside and f.suffix != ".lock":
+        elif not inside and f.suffix != ".lock" and (f.is_file() or any(f.iterdir())):
             found.append(str(f.relative_to(folder)))
     return found
 

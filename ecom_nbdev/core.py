@@ -17,8 +17,8 @@ from pathlib import Path
 
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'cache_dir', 'asset', 'bench_record', 'guard',
-           'unguard', 'whole', 'changed', 'make_folder', 'workspace', 'atomic_path', 'saved_folder', 'write_text',
-           'write_json', 'write_table', 'progress', 'require_columns']
+           'unguard', 'whole', 'changed', 'make_folder', 'refusals', 'workspace', 'atomic_path', 'saved_folder',
+           'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -139,8 +139,18 @@ def _refusal(e: Exception) -> str | None:
     "Why the system refused to write, whichever library says it (those in Rust raise no `OSError`); None for an error of another kind."
     if isinstance(e, OSError):
         return e.strerror or str(e)
-    told = re.search(r"\(os error (\d+)\)", str(e))
-    return os.strerror(int(told[1])) if told else None
+    told = re.search(r"\(os error (\d+)\)", str(e)) or re.search("No space left on device|File too large|disk is full|Disk quota exceeded|Read-only file system", str(e))
+    return told and (os.strerror(int(told[1])) if told.re.groups else told[0])
+
+@contextlib.contextmanager
+def refusals(where: str | os.PathLike) -> Iterator[None]:
+    "Turn an error by which the disk refuses, whichever library raises it, into one sentence about `where`."
+    try:
+        yield
+    except Exception as e:
+        if isinstance(e, EcomError) or (why := _refusal(e)) is None:
+            raise
+        raise EcomError(f"写 {where} 时出错（{why}）：请检查磁盘空间与权限；原来的内容没有改动。") from None
 
 def _claim(path: Path) -> tuple[int | None, Path]:
     """(descriptor that holds its lock, hidden folder beside `path` that no other process uses). Its name is always the same, so that a run that is
@@ -180,13 +190,10 @@ def workspace(path: str | os.PathLike) -> Iterator[Path]:
     except OSError as e:
         raise EcomError(f"写不了 {path}（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
     try:
-        for old in folder.iterdir():                       # what a killed process left
-            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
-        yield folder
-    except Exception as e:
-        if isinstance(e, EcomError) or (why := _refusal(e)) is None:
-            raise
-        raise EcomError(f"写 {path} 时出错（{why}）：请检查磁盘空间与权限；原来的文件没有改动。") from None
+        with refusals(path):
+            for old in folder.iterdir():                   # what a killed process left
+                shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if held is not None:

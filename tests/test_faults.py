@@ -92,7 +92,7 @@ def test_disk_full_while_a_table_is_written(tmp_path, suffix):
     assert out.read_bytes() == before and [p.name for p in out.parent.iterdir()] == [out.name]
 
 
-def test_disk_full_for_a_store_and_a_classifier(users, tmp_path):
+def test_disk_full_for_a_store_and_a_classifier(tmp_path):
     "What was there is there afterwards, and the same command goes on when there is room again."
     save = "import sys\n{limit}\nfrom ecom_nbdev.classify import TextClassifier\nfrom ecom_nbdev.core import EcomError\n" \
            "clf = TextClassifier.load('sentiment')\ntry:\n    clf.save(sys.argv[1])\nexcept EcomError as e:\n    print(e)"
@@ -101,14 +101,13 @@ def test_disk_full_for_a_store_and_a_classifier(users, tmp_path):
     told = python(save.format(limit=LIMIT.format(n=5000)), tmp_path / "clf").stdout
     assert told.count("\n") == 1 and "File too large" in told and "没有改动" in told, told
     assert faults.digests(tmp_path / "clf") == before
-    few = tmp_path / "few.csv"
-    pd.read_csv(users).head(4).to_csv(few, index=False)
-    command = ("profile", few, "--store", tmp_path / "store", "--out", tmp_path / "p.json")
-    for n in (1000, 30_000, 600_000):          # the first file, the database, the vectors
-        done = limited(LIMIT.format(n=n), *command)
-        if done.returncode:
-            one_sentence(done, "store", "磁盘空间")
-    assert limited("", *command).returncode == 0 and json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))[0]["n_texts"] == 1
+    add = "import sys\nsys.path.insert(0, sys.argv[2])\nfrom test_store import EcomError, ProfileStore, load, profiler\n{limit}\n" \
+          "try:\n    with ProfileStore(sys.argv[1], profiler(), batch=7) as store:\n        store.add(load('users').head(30))\n" \
+          "        print(len(store.texts()), len(store.similar('猫砂', 3)))\nexcept EcomError as e:\n    print(e)"
+    for n in (1000, 5000, 100):                # the new database, its log, the vectors
+        done = python(add.format(limit=LIMIT.format(n=n)), tmp_path / "store", Path(__file__).parent)
+        assert done.returncode == 0 and done.stdout.startswith(f"写 {tmp_path / 'store'} 时出错（File too large）：") and done.stdout.endswith("没有改动。\n") and done.stdout.count("\n") == 1, done
+    assert python(add.format(limit=""), tmp_path / "store", Path(__file__).parent).stdout == "30 3\n"
 
 
 def test_a_small_disk(tmp_path):

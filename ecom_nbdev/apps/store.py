@@ -5,7 +5,9 @@
 # %% ../../nbs/apps/store.ipynb #eb47ad45
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import hashlib
 import importlib
 import json
@@ -21,7 +23,7 @@ import numpy as np
 
 from . import profile as reading
 from .profile import Evidence, Opinion, Profiler, UserProfile, clean, profiles_to_json, read_rows
-from ..core import EcomError, MissingExtra, asset, make_folder, n_threads, write_json, write_table
+from ..core import EcomError, MissingExtra, asset, make_folder, n_threads, refusals, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,6 +224,8 @@ class Database:
             self.con.execute("SET python_enable_replacements = false; SET lock_configuration = true")
             (version,), = self.rows("SELECT version FROM state")
         except duckdb.Error as e:
+            with contextlib.suppress(duckdb.Error), refusals(self.folder):
+                raise
             raise self._busy() if "lock on file" in str(e) else EcomError(f"{self.path} 不是能用的画像库（{_first_line(e)}）：请换一个文件夹，或删掉它重新 add。") from None
         if version != 1:
             raise EcomError(f"{self.path} 是第 {version} 版的画像库，这里只认识第 1 版：请升级 ecom_nbdev。")
@@ -270,7 +274,8 @@ class Database:
                 self.con.execute(query, values if n == 0 else ())
             self.con.execute("COMMIT")
         except BaseException:
-            self.con.execute("ROLLBACK")
+            with contextlib.suppress(_library("duckdb").Error):        # a database that a full disk has stopped takes no orders
+                self.con.execute("ROLLBACK")
             raise
         finally:
             for name in tables:
@@ -294,6 +299,14 @@ class Database:
         self._connect()
 
 def _first_line(e: Exception) -> str: return str(e).splitlines()[0][:120]
+
+def _on_disk(method):
+    "The method of a store, whose folder is named in one sentence where the disk refuses."
+    @functools.wraps(method)
+    def run(self, *args, **kw):
+        with refusals(self.folder):
+            return method(self, *args, **kw)
+    return run
 
 # %% ../../nbs/apps/store.ipynb #27d61588
 _READ = "(SELECT row_number() OVER (ORDER BY seq) - 1 AS row, * FROM stored) s JOIN (SELECT * FROM readings WHERE settings = '{0}') r USING (said, source)"
@@ -350,6 +363,7 @@ class ProfileStore:
             self.db.write("INSERT OR IGNORE INTO settings VALUES (?, ?)", values=[self._ready[1], p.categories.names])
         return self._ready
 
+    @_on_disk
     def add(self, df: pd.DataFrame) -> Added:
         "Store the rows of `df` (user_id, text and perhaps source, time) that are not stored yet, and read their texts."
         import pyarrow as pa
@@ -407,6 +421,7 @@ class ProfileStore:
         "DataFrame[user_id, text, source, time] of everything stored; evidence counts these rows from 0."
         return self.db.frame("SELECT user_id, text, source, time FROM stored ORDER BY seq")
 
+    @_on_disk
     def profiles(self, user_ids: Iterable[str] | str | None = None, now=None) -> list[UserProfile]:
         "Profiles of `user_ids` (default: all, in order of first appearance), equal to those of `Profiler.profile(store.texts())`; `now` as for `Profiler`."
         settings, everyone = self._catch_up(), self.users()
@@ -433,6 +448,7 @@ class ProfileStore:
             e.row = positions[e.row]
         return out
 
+    @_on_disk
     def similar(self, user_or_text: str, k: int = 10) -> pd.DataFrame:
         "The `k` users most like a stored user (user_id, texts, score), or the `k` rows nearest to a text (row, user_id, text, source, time, score); score is the cosine."
         if k < 1 or not isinstance(user_or_text, str) or not user_or_text.strip():
@@ -474,6 +490,7 @@ class ProfileStore:
                 X = np.stack([m for *_, m in means])
                 vectors.write("users", {"key": [u for u, *_ in means], "n": [n for _, n, _ in means]}, X / np.linalg.norm(X, axis=1, keepdims=True))
 
+    @_on_disk
     def forget(self, user_id: str) -> int:
         "Erase all rows, vectors and readings of a user from the disk and return how many rows they were; a text that others said too stays theirs."
         user = reading._user_name(user_id)
