@@ -24,7 +24,7 @@ LIMIT = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\
 
 def python(code: str, *args, **env) -> subprocess.CompletedProcess:
     "Run `code` in a new process."
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, args)], capture_output=True, text=True, env=os.environ | HERE | env, timeout=300)
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, args)], capture_output=True, text=True, env=os.environ | HERE | env, timeout=1800)
 
 
 def limited(first: str, *args, **env) -> subprocess.CompletedProcess:
@@ -40,13 +40,13 @@ def one_sentence(done: subprocess.CompletedProcess, *words: str, code: int = 2) 
     assert all(w in lines[0] for w in words), lines[0]
 
 
-@pytest.mark.parametrize("jobs", ["train,pull", "pipeline,score", "store,index"])
-def test_killed_anywhere_and_run_again(jobs):
-    "Three events and one write of each job; bench/faults.py does more, and the big encoder."
-    done = python("import faults, json, sys\nprint(json.dumps(faults.all_of(sys.argv[1].split(','), 3, 7)))", jobs)
+@pytest.mark.parametrize(("jobs", "points"), [("train,pull", 3), ("pipeline,score", 2), ("store,index", 3)])
+def test_killed_anywhere_and_run_again(jobs, points):
+    "So many events and one write of each job; bench/faults.py does more, and the big encoder."
+    done = python("import faults, json, sys\nprint(json.dumps(faults.all_of(sys.argv[1].split(','), int(sys.argv[2]), 7)))", jobs, points)
     assert done.returncode == 0, done.stderr[-3000:]
     for row in json.loads(done.stdout):
-        assert row["bad"] == [] and row["points"] == row["resumed_equal"] == 4 and row["killed"] >= 4, row
+        assert row["bad"] == [] and row["points"] == row["resumed_equal"] == points + 1 <= row["killed"], row
         assert row["half_files"] == row["leftovers"] == 0 and row["events"] >= 20, row
 
 
