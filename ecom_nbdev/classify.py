@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .core import EcomError, asset, atomic_path, make_folder, progress, write_json, write_text
+from .core import EcomError, asset, atomic_path, progress, saved_folder, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
 from .training import fine_tune
 
@@ -171,7 +171,8 @@ class CharModel:
         "Write lexical.json (the n-grams in order) and lexical.safetensors."
         from safetensors.numpy import save_file
         write_json(folder / "lexical.json", self.vec_.get_feature_names_out().tolist())
-        save_file({"idf": self.vec_.idf_.astype(np.float32), "coef": self.coef_, "intercept": self.intercept_}, folder / "lexical.safetensors")
+        with atomic_path(folder / "lexical.safetensors") as tmp:
+            save_file({"idf": self.vec_.idf_.astype(np.float32), "coef": self.coef_, "intercept": self.intercept_}, tmp)
 
     @classmethod
     def load(cls, folder: Path) -> CharModel:
@@ -493,13 +494,10 @@ def add_lora(encoder, rank: int, first_layer: int):
 
 # %% ../nbs/practice/classify.ipynb #5d923ab2
 def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str) -> Path:
-    "Write `clf` to `folder`: weights first, classifier.json last, so that a half-written folder never loads."
+    "Write `clf` to `folder` (`saved_folder`: a half-written one never loads, and a classifier that was there stays until the new one is whole)."
     from safetensors.torch import save_file
     if not hasattr(clf, "net_"):
         raise EcomError("这个分类器由导出的 ONNX 载入，没有可以保存的权重：请复制整个文件夹，或载入 save 写的文件夹。")
-    make_folder(folder)
-    for stale in ("classifier.json", "onnx.json"):
-        (folder / stale).unlink(missing_ok=True)
     tensors = {f"head.{k}": v.contiguous().cpu() for k, v in clf.net_.head.state_dict().items()}
     if clf.prior_:
         import torch
@@ -507,21 +505,19 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
     if clf.mode == "lora":
         from peft import get_peft_model_state_dict
         tensors |= {f"lora.{k}": v.half().contiguous().cpu() for k, v in get_peft_model_state_dict(clf.peft_).items()}
-    with atomic_path(folder / "head.safetensors") as tmp:
-        save_file(tensors, tmp)
-    if clf.mode == "full":
-        clf.net_.encoder.save_pretrained(folder)
-        clf.net_.tok.save(str(folder / "tokenizer.json"))
-    if clf.lexical_ is not None:
-        clf.lexical_.save(folder)
-    for stale in [] if clf.lexical_ is not None else ["lexical.json", "lexical.safetensors"]:
-        (folder / stale).unlink(missing_ok=True)
     info = {"format": 1, "params": clf.get_params(), "classes": clf.classes_.tolist(),
             "history": clf.history_, "n_train": clf.n_train_, "freeze": clf.net_.freeze, "prefix": clf.net_.prefix,
             "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "metrics": metrics,
             "versions": {p: version(p) for p in ("torch", "transformers", "scikit-learn")}}
-    write_text(folder / "README.md", model_card(info, notes))
-    write_json(folder / "classifier.json", info)
+    with saved_folder(folder, "classifier.json", ["onnx.json", *([] if clf.lexical_ is not None else ["lexical.json", "lexical.safetensors"])]) as made:
+        save_file(tensors, made / "head.safetensors")
+        if clf.mode == "full":
+            clf.net_.encoder.save_pretrained(made)
+            clf.net_.tok.save(str(made / "tokenizer.json"))
+        if clf.lexical_ is not None:
+            clf.lexical_.save(made)
+        write_text(made / "README.md", model_card(info, notes))
+        write_json(made / "classifier.json", info)
     return folder
 
 def model_card(info: dict, notes: str = "") -> str:

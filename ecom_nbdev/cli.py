@@ -5,6 +5,7 @@
 # %% ../nbs/apps/cli.ipynb #7ddf5b16
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -42,10 +43,13 @@ def command(group: typer.Typer, name: str):
                 typer.echo(f"错误：{e}", err=True)
                 raise typer.Exit(e.exit_code) from None
             except OSError as e:
-                if e.filename is None:
+                if e.filename is None and e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM):
                     raise
-                shown = str(e.filename) if len(str(e.filename)) <= 80 else f"{str(e.filename)[:80]}…"
-                typer.echo(f"错误：{shown} 用不了（{e.strerror}）：请检查路径、权限与磁盘空间。", err=True)
+                shown = str(e.filename or name) if len(str(e.filename)) <= 80 else f"{str(e.filename)[:80]}…"
+                typer.echo(f"错误：{shown} 用不了（{e.strerror}）：请检查路径、权限、磁盘空间与内存。", err=True)
+                raise typer.Exit(2) from None
+            except MemoryError:
+                typer.echo(f"错误：运行 ecom {name} 时内存不够：请关掉别的程序，或把输入分成几份再试；已写完的文件都完整。", err=True)
                 raise typer.Exit(2) from None
             except KeyboardInterrupt:
                 typer.echo("已中断；已写完的文件都完整，重新运行同一命令即可继续。", err=True)

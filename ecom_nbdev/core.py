@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
-           'guard', 'unguard', 'whole', 'changed', 'make_folder', 'atomic_path', 'write_text', 'write_json',
-           'write_table', 'progress', 'require_columns']
+           'guard', 'unguard', 'whole', 'changed', 'make_folder', 'refusals', 'workspace', 'atomic_path',
+           'saved_folder', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 class EcomError(Exception):
@@ -153,28 +153,95 @@ def make_folder(path: str | os.PathLike) -> Path:
         raise EcomError(f"文件夹 {path} 无法建立（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
     return Path(path)
 
+def _refusal(e: Exception) -> str | None:
+    "Why the system refused to write, whichever library says it (those in Rust raise no `OSError`); None for an error of another kind."
+    if isinstance(e, OSError):
+        return e.strerror or str(e)
+    told = re.search(r"\(os error (\d+)\)", str(e)) or re.search("No space left on device|File too large|disk is full|Disk quota exceeded|Read-only file system", str(e))
+    return told and (os.strerror(int(told[1])) if told.re.groups else told[0])
+
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    "Yield a temporary path beside `path` (same suffix); rename it to `path` on success, delete it on any error; `EcomError` where the disk refuses."
+def refusals(where: str | os.PathLike) -> Iterator[None]:
+    "Turn an error by which the disk refuses, whichever library raises it, into one sentence about `where`."
+    try:
+        yield
+    except Exception as e:
+        if isinstance(e, EcomError) or (why := _refusal(e)) is None:
+            raise
+        raise EcomError(f"写 {where} 时出错（{why}）：请检查磁盘空间与权限；原来的内容没有改动。") from None
+
+def _claim(path: Path) -> tuple[int | None, Path]:
+    """(descriptor that holds its lock, hidden folder beside `path` that no other process uses). Its name is always the same, so that a run that is
+    repeated after a kill takes over what that one left; while another process is in it, the next name. Where there are no locks a name of its own."""
     import tempfile
+    with contextlib.suppress(ImportError):                 # Windows has no fcntl
+        import fcntl
+        for n in range(100):
+            folder = path.with_name(f".{path.name}.tmp{n or ''}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(0o700)
+            try:
+                held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError:                                # gone: the other process has just finished; or no folder of ours
+                continue
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(mine := os.fstat(held), os.lstat(folder)) and mine.st_uid == os.geteuid():
+                    return held, folder
+            except (BlockingIOError, FileNotFoundError):
+                pass
+            except OSError:                                # a file system without locks
+                os.close(held)
+                break
+            os.close(held)
+    return None, Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+
+@contextlib.contextmanager
+def workspace(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield an empty hidden folder beside `path` for what is to become `path`: no other process is in it; deleted at the end, and after a kill by the
+    next call for the same `path`. `EcomError` where the disk refuses."""
+    import shutil
     path = Path(path)
     make_folder(path.parent)
     try:
-        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        held, folder = _claim(path)
     except OSError as e:
         raise EcomError(f"写不了 {path}（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
-    os.close(fd)
-    tmp = Path(tmp)
     try:
-        yield tmp
-        umask = os.umask(0)
-        os.umask(umask)
-        tmp.chmod(0o666 & ~umask)
-        os.replace(tmp, path)
-    except OSError as e:
-        raise EcomError(f"写 {path} 时出错（{e.strerror or e}）：请检查磁盘空间与权限；原来的文件没有改动。") from None
+        with refusals(path):
+            for old in folder.iterdir():                   # what a killed process left
+                shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+            yield folder
     finally:
-        tmp.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+def _into_place(made: Path, path: Path) -> None:
+    "Give the file `made` the permissions of an ordinary new file and rename it to `path`."
+    umask = os.umask(0)
+    os.umask(umask)
+    made.chmod(0o666 & ~umask)
+    os.replace(made, path)
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    "Yield a temporary path of the same name in a `workspace` beside `path`; it takes the place of `path` on success and is deleted on any error; `EcomError` where the disk refuses."
+    with workspace(path) as folder:
+        yield folder / Path(path).name
+        _into_place(folder / Path(path).name, Path(path))
+
+@contextlib.contextmanager
+def saved_folder(folder: str | os.PathLike, last: str, stale: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield an empty folder whose files come into `folder` on success. The file `last`, without which nobody reads `folder`, is taken away first and put in
+    last, so old and new files never stand for each other; files named `stale` are deleted. On any error before that `folder` stays as it was."""
+    folder = make_folder(folder)
+    with workspace(folder / last) as made:
+        yield made
+        for name in (last, *stale):
+            (folder / name).unlink(missing_ok=True)
+        for file in sorted(made.iterdir(), key=lambda f: (f.name == last, f.name)):
+            _into_place(file, folder / file.name)
 
 def write_text(path: str | os.PathLike, text: str) -> Path:
     "Write UTF-8 `text` to `path` atomically and return the path."

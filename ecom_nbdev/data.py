@@ -673,6 +673,8 @@ def read_table(path: str | os.PathLike, text: str | None = "text", encoding: str
             header, records = _sheet(path) if suffix == ".xlsx" else _parquet(path)
     except EcomError:
         raise
+    except MemoryError:
+        raise _too_large(path) from None
     except PermissionError:
         raise EcomError(f"没有权限读 {path}：请检查文件的权限。") from None
     except Exception as e:
@@ -686,7 +688,13 @@ def read_table(path: str | os.PathLike, text: str | None = "text", encoding: str
     require_columns(_frame(**{c: [] for c in header}), need, path.name)
     if not records:
         raise EcomError(f"{path.name} 只有表头，没有数据行：请检查它是怎样导出的。")
-    return _tables(header, records, need, numeric, unguard if guarded else str)
+    try:
+        return _tables(header, records, need, numeric, unguard if guarded else str)
+    except MemoryError:
+        raise _too_large(path) from None
+
+def _too_large(path: Path) -> EcomError:
+    return EcomError(f"读 {path.name}（{path.stat().st_size / 1e6:,.0f} MB）时内存不够：请把它分成几个文件，或换一台内存更大的机器；很大的 Parquet 用 ecom scale。")
 
 def _tables(header: list[str], records: list[Record], need: list[str], numeric: Iterable[str], clean: Callable[[str], str]) -> tuple[DataFrame, DataFrame]:
     "Sort records into the usable table, its strings through `clean`, and the rejects."

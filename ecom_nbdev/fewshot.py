@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .classify import base_encoder, model_card, softmax
-from .core import EcomError, atomic_path, make_folder, progress, write_json, write_text
+from .core import EcomError, progress, saved_folder, write_json, write_text
 from .models import LLM, batches, check_llm, load_llm, native_bf16, pad_ids, pick_device
 from .splits import near_duplicates
 
@@ -263,7 +263,7 @@ class FewShot(ClassifierMixin, BaseEstimator):
 
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the heads (safetensors), classifier.json and a model card to `folder`; the encoder is named, not copied."
-        return save_fewshot(self, make_folder(folder), metrics or {}, notes)
+        return save_fewshot(self, Path(folder), metrics or {}, notes)
 
     @classmethod
     def load(cls, folder: str | os.PathLike, device: str | None = None) -> FewShot:
@@ -409,14 +409,11 @@ def quality(outcome: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
 
 # %% ../nbs/practice/fewshot.ipynb #281e0e32
 def save_fewshot(few: FewShot, folder: Path, metrics: dict, notes: str) -> Path:
-    "What `FewShot.save` does: weights first, classifier.json last, so that a half-written folder never loads."
+    "What `FewShot.save` does: all files or none (`saved_folder`)."
     from safetensors.numpy import save_file
-    (folder / "classifier.json").unlink(missing_ok=True)
     tensors = {f"{n}.{k}": np.ascontiguousarray(t) for n, head in few.heads_.items() for k, t in zip(("weight", "bias"), head, strict=True)}
     if "chars" in few.heads_:
         tensors["chars.idf"] = few.chars_.idf_.astype(np.float32)
-    with atomic_path(folder / "fewshot.safetensors") as tmp:
-        save_file(tensors, tmp)
     own = few.get_params() | {"descriptions": None}      # training data: not needed to predict
     own["llm"] = None if few.llm is None else str(getattr(few.llm, "name", few.llm))
     own["questions"] = [asdict(q) | {"words": list(q.words.items())} for q in few.questions]
@@ -425,8 +422,10 @@ def save_fewshot(few: FewShot, folder: Path, metrics: dict, notes: str) -> Path:
             "grams": few.chars_.get_feature_names_out().tolist() if "chars" in few.heads_ else None}
     if "llm" in few.heads_:
         notes = f"{notes}\n\n预测时要问大语言模型 {own['llm']}。".strip()
-    write_text(folder / "README.md", model_card(info, notes))
-    write_json(folder / "classifier.json", info)
+    with saved_folder(folder, "classifier.json") as made:
+        save_file(tensors, made / "fewshot.safetensors")
+        write_text(made / "README.md", model_card(info, notes))
+        write_json(made / "classifier.json", info)
     return folder
 
 def read_question(q: dict) -> Question:

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, mix_features, softmax
-from .core import EcomError, atomic_path, make_folder, n_threads, require, write_json, write_text
+from .core import EcomError, n_threads, require, saved_folder, write_json, write_text
 from .models import sha256
 
 # %% auto #0
@@ -320,21 +320,20 @@ def export_onnx(clf: TextClassifier, folder: str | os.PathLike, quantize: str | 
     """
     corpus = corpus if corpus is None else check_texts(corpus)
     check_export(clf, quantize, corpus, early_exit)
-    net, folder = clf.net_, make_folder(folder)
+    net, folder = clf.net_, Path(folder)
     tok, keep = (net.tok, None) if corpus is None else trim_pieces(net.tok, [net.prefix + t for t in corpus])
     graphs = stage_graphs(clf, quantize, corpus, keep, early_exit)
-    (folder / "onnx.json").unlink(missing_ok=True)
     names = ["model.onnx", *(f"model{i}.onnx" for i in range(2, len(graphs) + 1))]
-    for name, graph in zip(names, graphs, strict=True):
-        with atomic_path(folder / name) as tmp:
-            tmp.write_bytes(graph)
-    write_text(folder / "onnx_tokenizer.json", own_tokenizer(tok, net.prefix, net.max_length).to_str())
-    if clf.lexical_ is not None:
-        clf.lexical_.save(folder)
-    write_json(folder / "onnx.json", {
-        "format": 1, "quantize": quantize, "classes": clf.classes_.tolist(), "lexical": clf.lexical_ is not None, "early_exit": list(early_exit), "sure": SURE,
-        "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "params": clf.get_params(),
-        "graphs": {name: {"size": len(graph), "sha256": hashlib.sha256(graph).hexdigest()} for name, graph in zip(names, graphs, strict=True)}})
+    with saved_folder(folder, "onnx.json") as made:
+        for name, graph in zip(names, graphs, strict=True):
+            (made / name).write_bytes(graph)
+        write_text(made / "onnx_tokenizer.json", own_tokenizer(tok, net.prefix, net.max_length).to_str())
+        if clf.lexical_ is not None:
+            clf.lexical_.save(made)
+        write_json(made / "onnx.json", {
+            "format": 1, "quantize": quantize, "classes": clf.classes_.tolist(), "lexical": clf.lexical_ is not None, "early_exit": list(early_exit), "sure": SURE,
+            "mixer": None if clf.mixer_ is None else [m.tolist() for m in clf.mixer_], "params": clf.get_params(),
+            "graphs": {name: {"size": len(graph), "sha256": hashlib.sha256(graph).hexdigest()} for name, graph in zip(names, graphs, strict=True)}})
     return folder
 
 # %% ../nbs/practice/inference.ipynb #3f1910a9

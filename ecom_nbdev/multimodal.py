@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .core import EcomError, asset, atomic_path, make_folder, progress, set_threads, write_json, write_text
+from .core import EcomError, asset, atomic_path, progress, saved_folder, set_threads, write_json, write_text
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'DRAWN_COLOURS', 'DRAWN_SHAPES', 'SHIPPED', 'clip_loss', 'open_picture', 'framed', 'draw_product',
@@ -433,13 +433,11 @@ class DualEncoder:
     def save(self, folder: str | os.PathLike, notes: str = "") -> Path:
         "Write weights (fp16 safetensors), README.md (card) and dual.json into `folder`."
         from safetensors.torch import save_file
-        folder = make_folder(folder)
-        (folder / "dual.json").unlink(missing_ok=True)
-        with atomic_path(folder / "dual.safetensors") as tmp:
-            save_file({k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in self.net.state_dict().items()}, tmp)
-        write_text(folder / "README.md", dual_card(self.config, self.info, notes))
-        write_json(folder / "dual.json", {"format": 1, "config": self.config, "info": self.info})
-        return folder
+        with saved_folder(folder, "dual.json") as made:
+            save_file({k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in self.net.state_dict().items()}, made / "dual.safetensors")
+            write_text(made / "README.md", dual_card(self.config, self.info, notes))
+            write_json(made / "dual.json", {"format": 1, "config": self.config, "info": self.info})
+        return Path(folder)
 
 def listed(images: Sequence) -> list:
     "`images` as a list; `EcomError` for a single picture or text instead of a list."

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .core import EcomError, asset, atomic_path, cache_dir, make_folder, progress, require, require_columns
+from .core import EcomError, asset, atomic_path, cache_dir, make_folder, progress, require, require_columns, workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -560,8 +560,15 @@ class Pseudonyms:
                 if self.vault.exists():
                     raise EcomError(f"{path} 不见了，而 {self.vault} 还在：请放回原来的钥匙文件，或换一个新的文件名。")
                 make_folder(path.parent)
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-                    f.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
+                with workspace(path) as folder:       # whole or not at all, and never in the place of another process's key
+                    with open(os.open(folder / "key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+                        f.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
+                    try:
+                        os.link(folder / "key", path)
+                    except FileExistsError:
+                        pass
+                    except OSError:                        # a file system without hard links
+                        os.replace(folder / "key", path)
             key = path.read_bytes().strip()
             good = len(key) == 44 and len(base64.urlsafe_b64decode(key)) == 32
         except OSError as e:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
-from .core import EcomError, asset, atomic_path, make_folder, progress, set_threads, write_json, write_text
+from .core import EcomError, asset, progress, saved_folder, set_threads, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pick_device
 from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
@@ -557,29 +557,27 @@ class Tagger:
 _BEFORE = {"features": "plain", "alignment": "piece", "feature_dropout": 0.0, "average": 0.0}     # of folders written before these could be chosen
 
 def save_tagger(tagger: Tagger, folder: Path, metrics: dict, notes: str) -> Path:
-    "Write `tagger` to `folder`: weights first, tagger.json last."
+    "Write `tagger` to `folder` (`saved_folder`)."
     from safetensors.torch import save_file
     net = tagger.net_
     if net.has_encoder and tagger.mode == "lora" and not hasattr(tagger, "peft_"):
         raise EcomError("载入的 LoRA 标注器已经并入编码器，不能再存：请直接复制原来的文件夹。")
-    make_folder(folder)
-    (folder / "tagger.json").unlink(missing_ok=True)
     tensors = {f"head.{k}": v for k, v in net.head.state_dict().items()}
     if net.has_encoder and tagger.mode == "lora":
         from peft import get_peft_model_state_dict
         tensors |= {f"lora.{k}": v for k, v in get_peft_model_state_dict(tagger.peft_).items()}
-    elif net.has_encoder:
-        net.encoder.save_pretrained(folder)
-        net.tok.save(str(folder / "tokenizer.json"))
     half = lambda k, v: v.half() if k.startswith(("head.bag", "lora.")) else v  # noqa: E731
-    with atomic_path(folder / "head.safetensors") as tmp:
-        save_file({k: half(k, v).contiguous().cpu() for k, v in tensors.items()}, tmp)
     params = {k: v for k, v in vars(tagger).items() if not k.endswith("_")}
     info = {"format": 1, "params": params, "tags": tagger.tags_, "scheme": tagger.scheme_, "words": tagger.words_, "freeze": getattr(net, "freeze", 0),
             "history": tagger.history_, "n_train": tagger.n_train_, "metrics": metrics,
             "versions": {p: version(p) for p in ("torch", "transformers")}}
-    write_text(folder / "README.md", tagger_card(info, notes))
-    write_json(folder / "tagger.json", info)
+    with saved_folder(folder, "tagger.json") as made:
+        if net.has_encoder and tagger.mode != "lora":
+            net.encoder.save_pretrained(made)
+            net.tok.save(str(made / "tokenizer.json"))
+        save_file({k: half(k, v).contiguous().cpu() for k, v in tensors.items()}, made / "head.safetensors")
+        write_text(made / "README.md", tagger_card(info, notes))
+        write_json(made / "tagger.json", info)
     return folder
 
 def tagger_card(info: dict, notes: str = "") -> str:

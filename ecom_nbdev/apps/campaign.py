@@ -263,12 +263,15 @@ class LLMWriter:
         self.log = Path(log) if log else None
         self.known, self.failures, self._left = {}, [], 1      # the failure that is raised: the first of all, after an answer the fifth in a row
         if self.log and self.log.exists():
-            for line in self.log.read_text(encoding="utf-8").splitlines():
+            for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     row = json.loads(line)
                     self.known[row["key"]] = row["answer"]
                 except (ValueError, KeyError):
                     continue               # the half line of a killed run
+            if not self.log.read_bytes().endswith(b"\n"):
+                with open(self.log, "a", encoding="utf-8") as f:
+                    f.write("\n")          # the next answer gets a line of its own
 
     def ask(self, prompt: str) -> dict | None:
         "The copy that the model gives for `prompt`; None when the call fails or the answer is no JSON."

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ..core import EcomError, asset, atomic_path, make_folder, require_columns, write_json, write_text
+from ..core import EcomError, asset, require_columns, saved_folder, write_json, write_text
 from ..models import mask_personal
 
 if TYPE_CHECKING:
@@ -327,14 +327,13 @@ class AspectReader:
     def save(self, folder: str | os.PathLike, metrics: dict | None = None, notes: str = "") -> Path:
         "Write the folder: head.safetensors, aspects.json and the model card README.md with `metrics` and `notes`."
         from safetensors.numpy import save_file
-        folder = make_folder(folder)
         tensors = {"vectors": self.vector_weights_, "rules": self.rule_weights_, "bias": self.bias_}
-        with atomic_path(folder / "head.safetensors") as tmp:
-            save_file({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}, tmp)
         info = {"format": 1, "params": {k: v for k, v in vars(self).items() if not k.endswith("_")}, "labels": self.labels_, "n_train": self.n_train_, "metrics": metrics or {}}
-        write_text(folder / "README.md", aspect_card(info, notes))
-        write_json(folder / "aspects.json", info)
-        return folder
+        with saved_folder(folder, "aspects.json") as made:
+            save_file({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}, made / "head.safetensors")
+            write_text(made / "README.md", aspect_card(info, notes))
+            write_json(made / "aspects.json", info)
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> AspectReader:

@@ -5,7 +5,9 @@
 # %% ../../nbs/apps/store.ipynb #eb47ad45
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import hashlib
 import importlib
 import json
@@ -21,7 +23,7 @@ import numpy as np
 
 from . import profile as reading
 from .profile import Evidence, Opinion, Profiler, UserProfile, clean, profiles_to_json, read_rows
-from ..core import EcomError, MissingExtra, asset, make_folder, n_threads, write_json, write_table
+from ..core import EcomError, MissingExtra, asset, make_folder, n_threads, refusals, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +93,7 @@ class VectorStore:
 
     def table(self, kind: str):
         "The LanceDB table of `kind` (texts, words, users) for this encoder; None before the first row."
-        name = f"{kind}_{self.name}"
-        return self.db.open_table(name) if name in self.db.list_tables().tables else None
+        return _table(self.db, f"{kind}_{self.name}")
 
     def known(self, kind: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         "key -> float32 (d,) of those `keys` that are stored."
@@ -152,6 +153,18 @@ def _lance(folder: str | os.PathLike):
     os.environ.setdefault("LANCEDB_LOG", "error")
     return _library("lancedb").connect(str(folder))
 
+def _table(db, name: str):
+    "The LanceDB table `name`; None when there is none. What is left of one whose very first writing was killed is deleted."
+    if name not in db.list_tables().tables:
+        return None
+    try:
+        return db.open_table(name)
+    except ValueError as e:
+        if "was not found" not in str(e):
+            raise
+        db.drop_table(name)
+        return None
+
 def _tidy(table) -> None:
     "Put the pieces of a LanceDB table together and delete its old versions from the disk."
     with warnings.catch_warnings():
@@ -164,9 +177,9 @@ def erase_vectors(folder: str | os.PathLike, texts: Sequence[str], users: Sequen
     import pyarrow.compute as pc
     db = _lance(folder)
     for name in db.list_tables().tables:
-        if (kind := name.split("_")[0]) == "words":
+        if (kind := name.split("_")[0]) == "words" or (table := _table(db, name)) is None:
             continue
-        keep, table = pa.array(texts if kind == "texts" else users, pa.string()), db.open_table(name)
+        keep = pa.array(texts if kind == "texts" else users, pa.string())
         kept = (b.filter(pc.is_in(b["key"], value_set=keep)) for b in table.search().to_batches())
         _tidy(db.create_table(name, pa.RecordBatchReader.from_batches(table.schema, kept), mode="overwrite"))
 
@@ -205,15 +218,32 @@ class Database:
         "Open the file."
         import duckdb
         try:
+            if not self.path.exists():
+                self._create()
             self.con = duckdb.connect(str(self.path), config={"enable_external_access": "false", "threads": str(n_threads())})
             self.con.execute("SET python_enable_replacements = false; SET lock_configuration = true")
-            if not self.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'state'"):
-                self.write(_TABLES)
             (version,), = self.rows("SELECT version FROM state")
         except duckdb.Error as e:
+            with contextlib.suppress(duckdb.Error), refusals(self.folder):
+                raise
             raise self._busy() if "lock on file" in str(e) else EcomError(f"{self.path} 不是能用的画像库（{_first_line(e)}）：请换一个文件夹，或删掉它重新 add。") from None
         if version != 1:
             raise EcomError(f"{self.path} 是第 {version} 版的画像库，这里只认识第 1 版：请升级 ecom_nbdev。")
+
+    def _beside(self) -> Path:
+        "Path of a database that is to take the place of the present one; what a killed process left there is deleted."
+        new = self.folder / "store.new"
+        for leftover in (new, self.folder / "store.new.wal"):
+            leftover.unlink(missing_ok=True)
+        return new
+
+    def _create(self) -> None:
+        "Make the file with its empty tables beside its name and put it there, so that a kill leaves none or a whole one."
+        import duckdb
+        new = self._beside()
+        with duckdb.connect(str(new)) as con:
+            con.execute(_TABLES + "CHECKPOINT;")
+        os.replace(new, self.path)
 
     def close(self) -> None:
         "Write everything out and let others in."
@@ -244,7 +274,8 @@ class Database:
                 self.con.execute(query, values if n == 0 else ())
             self.con.execute("COMMIT")
         except BaseException:
-            self.con.execute("ROLLBACK")
+            with contextlib.suppress(_library("duckdb").Error):        # a database that a full disk has stopped takes no orders
+                self.con.execute("ROLLBACK")
             raise
         finally:
             for name in tables:
@@ -260,9 +291,7 @@ class Database:
         "Copy what is left into a fresh file, put it in the place of the old one, and note that nothing is to be erased any more."
         import duckdb
         self.con.close()
-        new, quoted = self.folder / "store.new", lambda p: "'" + str(p).replace("'", "''") + "'"
-        for leftover in (new, self.folder / "store.new.wal"):
-            leftover.unlink(missing_ok=True)
+        new, quoted = self._beside(), lambda p: "'" + str(p).replace("'", "''") + "'"
         with duckdb.connect(":memory:") as con:
             con.execute(f"ATTACH {quoted(self.path)} AS old; ATTACH {quoted(new)} AS new; COPY FROM DATABASE old TO new; UPDATE new.state SET erasing = false")
             con.execute("CHECKPOINT new; DETACH new; DETACH old")
@@ -270,6 +299,14 @@ class Database:
         self._connect()
 
 def _first_line(e: Exception) -> str: return str(e).splitlines()[0][:120]
+
+def _on_disk(method):
+    "The method of a store, whose folder is named in one sentence where the disk refuses."
+    @functools.wraps(method)
+    def run(self, *args, **kw):
+        with refusals(self.folder):
+            return method(self, *args, **kw)
+    return run
 
 # %% ../../nbs/apps/store.ipynb #27d61588
 _READ = "(SELECT row_number() OVER (ORDER BY seq) - 1 AS row, * FROM stored) s JOIN (SELECT * FROM readings WHERE settings = '{0}') r USING (said, source)"
@@ -327,6 +364,7 @@ class ProfileStore:
             self.db.write("INSERT OR IGNORE INTO settings VALUES (?, ?)", values=[name, p.categories.names])
         return self._ready
 
+    @_on_disk
     def add(self, df: pd.DataFrame) -> Added:
         "Store the rows of `df` (user_id, text and perhaps source, time) that are not stored yet, and read their texts."
         import pyarrow as pa
@@ -384,6 +422,7 @@ class ProfileStore:
         "DataFrame[user_id, text, source, time] of everything stored; evidence counts these rows from 0."
         return self.db.frame("SELECT user_id, text, source, time FROM stored ORDER BY seq")
 
+    @_on_disk
     def profiles(self, user_ids: Iterable[str] | str | None = None, now=None) -> list[UserProfile]:
         "Profiles of `user_ids` (default: all, in order of first appearance), equal to those of `Profiler.profile(store.texts())`; `now` as for `Profiler`."
         settings, everyone = self._catch_up(), self.users()
@@ -410,6 +449,7 @@ class ProfileStore:
             e.row = positions[e.row]
         return out
 
+    @_on_disk
     def similar(self, user_or_text: str, k: int = 10) -> pd.DataFrame:
         "The `k` users most like a stored user (user_id, texts, score), or the `k` rows nearest to a text (row, user_id, text, source, time, score); score is the cosine."
         if k < 1 or not isinstance(user_or_text, str) or not user_or_text.strip():
@@ -451,6 +491,7 @@ class ProfileStore:
                 X = np.stack([m for *_, m in means])
                 vectors.write("users", {"key": [u for u, *_ in means], "n": [n for _, n, _ in means]}, X / np.linalg.norm(X, axis=1, keepdims=True))
 
+    @_on_disk
     def forget(self, user_id: str) -> int:
         "Erase all rows, vectors and readings of a user from the disk and return how many rows they were; a text that others said too stays theirs."
         user = reading._user_name(user_id)
