@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .core import EcomError, asset, atomic_path, progress, saved_folder, write_json, write_text
+from .core import EcomError, asset, atomic_path, progress, saved_folder, whole, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
 from .training import fine_tune
 
@@ -137,20 +137,30 @@ class TextNet:
             return self.head(torch.from_numpy(vectors).to(self.device)).cpu().numpy()
 
 # %% ../nbs/practice/classify.ipynb #0b6a7e72
+def _writable(text: str) -> str:
+    "Lower case, without what lexical.json cannot hold."
+    return whole(text.lower())
+
 class CharModel:
     "Character 1-3-gram TF-IDF with a linear SVM: the strong classical baseline, and the lexical half of `TextClassifier(lexical=True)`."
     def __init__(self, C: float = 0.5): self.C = C
 
     def _vectorizer(self, **kw):
         from sklearn.feature_extraction.text import TfidfVectorizer
-        return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, **kw)
+        return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, preprocessor=_writable, **kw)
 
     def fit(self, texts: Sequence[str], y: Sequence | np.ndarray) -> CharModel:
         "Learn the n-grams (seen at least twice, when there are 200 texts or more) and one weight vector a class."
         from sklearn.svm import LinearSVC
         self.vec_ = self._vectorizer(min_df=2 if len(texts) >= 200 else 1)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        svm = LinearSVC(C=self.C).fit(self.vec_.fit_transform(texts), codes)
+        try:
+            X = self.vec_.fit_transform(texts)
+        except ValueError:
+            raise EcomError("这些文本里没有一个可用的字符：请检查文本列。") from None
+        if len(self.classes_) < 2:
+            raise EcomError("只有一类标签：字符模型至少要两类。")
+        svm = LinearSVC(C=self.C).fit(X, codes)
         self.coef_, self.intercept_ = svm.coef_.astype(np.float32), svm.intercept_.astype(np.float32)
         return self
 

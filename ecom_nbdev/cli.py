@@ -158,7 +158,7 @@ def load_profiles(path: Path, text: str, out: Path, products=None) -> tuple:
     if path.suffix.lower() == ".json":
         try:
             return [UserProfile.from_dict(d) for d in json.loads(path.read_text(encoding="utf-8"))], 0
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             raise EcomError(f"{path} 不是 ecom profile 写的画像文件（{type(e).__name__}），请重新生成或改给文本表。") from None
     table, rejected = read_input(path, text, ["user_id", text], out)
     from ecom_nbdev.classify import TextClassifier

@@ -21,17 +21,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset', 'bench_record',
-           'guard', 'unguard', 'whole', 'changed', 'make_folder', 'refusals', 'workspace', 'atomic_path',
-           'saved_folder', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'readable', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset',
+           'bench_record', 'guard', 'unguard', 'whole', 'changed', 'make_folder', 'refusals', 'workspace',
+           'atomic_path', 'saved_folder', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 class EcomError(Exception):
-    "An error caused by the user's input or environment: one sentence saying what is wrong, where, and what to do."
+    "An error caused by the user's input or environment: one sentence saying what is wrong, where, and what to do. Control characters of a name in it are shown as \\n, \\x1b …"
     exit_code = 2
+
+    def __str__(self) -> str:
+        return _UNSEEN.sub(lambda m: repr(m[0])[1:-1], super().__str__())
 
 class MissingExtra(EcomError):
     "A heavy dependency is absent; the message names the extra that brings it."
+
+@contextlib.contextmanager
+def readable(where: str | os.PathLike, what: str, writer: str) -> Iterator[None]:
+    "Around the reading of something saved: whatever a broken or foreign file raises becomes one `EcomError` that names `where`, `what` should be there and its `writer`."
+    try:
+        yield
+    except EcomError:
+        raise
+    except Exception as e:                               # 缺一个键、少一半字节、嵌套太深，各有各的异常，对用户只有一个意思
+        raise EcomError(f"{where} 里的{what}读不了（{type(e).__name__}：{str(e)[:80]}），可能没有复制完或被改过：请重新复制，或用 {writer} 重新写出。") from e
 
 # %% ../nbs/practice/core.ipynb #c04d7d4f
 def require(module: str, extra: str) -> ModuleType:
@@ -149,8 +164,8 @@ def make_folder(path: str | os.PathLike) -> Path:
     "Create the folder `path` with its parents and return it; `EcomError` where the disk refuses."
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise EcomError(f"文件夹 {path} 无法建立（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
+    except (OSError, ValueError) as e:                   # ValueError: a name that no file can have
+        raise EcomError(f"文件夹 {path} 无法建立（{getattr(e, 'strerror', '这不是能用的名字')}）：请检查路径与权限，或换一个位置。") from None
     return Path(path)
 
 def _refusal(e: Exception) -> str | None:
@@ -205,8 +220,8 @@ def workspace(path: str | os.PathLike) -> Iterator[Path]:
     make_folder(path.parent)
     try:
         held, folder = _claim(path)
-    except OSError as e:
-        raise EcomError(f"写不了 {path}（{e.strerror}）：请检查路径与权限，或换一个位置。") from None
+    except (OSError, ValueError) as e:
+        raise EcomError(f"写不了 {path}（{getattr(e, 'strerror', '这不是能用的名字')}）：请检查路径与权限，或换一个位置。") from None
     try:
         with refusals(path):
             for old in folder.iterdir():                   # what a killed process left
@@ -268,17 +283,24 @@ def write_table(path: str | os.PathLike, df: pd.DataFrame) -> Path:
     suffix = Path(path).suffix.lower()
     df = changed(df, functools.partial(whole, xml=suffix == ".xlsx"))
     with atomic_path(path) as tmp:
-        if suffix in (".tsv", ".tab"):
-            changed(df, guard).to_csv(tmp, sep="\t", index=False)
-        elif suffix in (".jsonl", ".ndjson"):
-            df.to_json(tmp, orient="records", lines=True, force_ascii=False, date_format="iso")
-        elif suffix == ".parquet":
-            df.to_parquet(tmp, index=False)
-        elif suffix == ".xlsx":
-            _to_excel(df, tmp)
-        else:
-            changed(df, guard).to_csv(tmp, index=False)
+        try:
+            _write_as(suffix, df, tmp)
+        except (ValueError, TypeError, ArithmeticError, NotImplementedError) as e:
+            raise EcomError(f"这张表写不成 {Path(path).name}（{str(e)[:80] or type(e).__name__}）：请检查列名是否重复、格子里是否有表格放不下的值，或换一种格式。") from None
     return Path(path)
+
+def _write_as(suffix: str, df, path: Path) -> None:
+    "Write `df` in the format of `suffix`; what pandas and pyarrow raise is left as it is."
+    if suffix in (".tsv", ".tab"):
+        changed(df, guard).to_csv(path, sep="\t", index=False)
+    elif suffix in (".jsonl", ".ndjson"):
+        df.to_json(path, orient="records", lines=True, force_ascii=False, date_format="iso")
+    elif suffix == ".parquet":
+        df.to_parquet(path, index=False)
+    elif suffix == ".xlsx":
+        _to_excel(df, path)
+    else:
+        changed(df, guard).to_csv(path, index=False)
 
 # %% ../nbs/practice/core.ipynb #7db1ce55
 def progress(items: Iterable, desc: str = "", total: int | None = None) -> Iterator:
@@ -292,8 +314,10 @@ def progress(items: Iterable, desc: str = "", total: int | None = None) -> Itera
 
 # %% ../nbs/practice/core.ipynb #997d6106
 def require_columns(df: pd.DataFrame, columns: Iterable[str], where: str) -> None:
-    "Raise `EcomError` naming the first of `columns` that `df` lacks, the columns it has, and what to do."
+    "Raise `EcomError` naming the first of `columns` that `df` lacks, the columns it has, and what to do; and one that it has twice."
     for c in columns:
         if c not in df.columns:
             have = "、".join(map(str, df.columns)) or "（无）"
             raise EcomError(f"{where} 缺少列 {c}：现有列为 {have}，请改列名或用对应选项指定。")
+        if (n := list(df.columns).count(c)) > 1:
+            raise EcomError(f"{where} 有 {n} 列都叫 {c}：请只留一列，或给别的列改名。")

@@ -464,15 +464,14 @@ Record = tuple[int, "list[str] | None", str, "str | None"]
 
 def _header(cells: list[str]) -> list[str]:
     "Column names: stripped, empty ones named, repeated ones numbered like pandas does."
-    names: list[str] = []
+    names: dict[str, int] = {}                        # name -> the last number given to its repeats: a header of 100,000 equal names is read once
     for k, c in enumerate(cells):
         c = base = c.strip().strip("\ufeff") or f"Unnamed: {k}"
-        i = 0
         while c in names:
-            i += 1
-            c = f"{base}.{i}"
-        names.append(c)
-    return names
+            names[base] += 1
+            c = f"{base}.{names[base]}"
+        names[c] = 0
+    return list(names)
 
 def _separator(head: str, suffix: str) -> str:
     "Tab for TSV; for CSV a comma, or the tab or semicolon of a header that has no comma."

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .classify import base_encoder, model_card, softmax
-from .core import EcomError, progress, saved_folder, write_json, write_text
+from .core import EcomError, progress, readable, saved_folder, write_json, write_text
 from .models import LLM, batches, check_llm, load_llm, native_bf16, pad_ids, pick_device
 from .splits import near_duplicates
 
@@ -268,7 +268,8 @@ class FewShot(ClassifierMixin, BaseEstimator):
     @classmethod
     def load(cls, folder: str | os.PathLike, device: str | None = None) -> FewShot:
         "Read a folder that `save` wrote."
-        return load_fewshot(cls, Path(folder), device)
+        with readable(folder, "少标签分类器", "FewShot.save"):
+            return load_fewshot(cls, Path(folder), device)
 
 def check_labels(X: list, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "(classes, codes) of the labels y of items X; `EcomError` for what cannot be trained on."

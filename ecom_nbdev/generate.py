@@ -844,7 +844,7 @@ def read_answer(answer: str, channel: str) -> Copy | None:
         d = json.loads(answer)
         scenes = [{"shot": str(s["shot"]).strip(), "words": str(s["words"]).strip(), "seconds": int(s["seconds"])} for s in d.get("scenes", [])]
         return Copy(channel, str(d.get("title", "")).strip(), str(d.get("body", "")).strip(), [str(t).strip("# ") for t in d.get("tags", [])], scenes)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 # %% ../nbs/practice/generation.ipynb #3190be43

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, mix_features, softmax
-from .core import EcomError, n_threads, require, saved_folder, write_json, write_text
+from .core import EcomError, n_threads, readable, require, saved_folder, write_json, write_text
 from .models import sha256
 
 # %% auto #0
@@ -371,12 +371,13 @@ class OnnxClassifier:
     def __init__(self, folder: str | os.PathLike):
         from tokenizers import Tokenizer
         folder = Path(folder)
-        self.info = read_export(folder)
-        self.sessions = [start_session(folder / name) for name in self.info["graphs"]]
-        self.tok = Tokenizer.from_file(str(folder / "onnx_tokenizer.json"))
-        self.classes_ = np.array(self.info["classes"])
-        self.lexical = CharModel.load(folder) if self.info["lexical"] else None
-        self.mixer = self.info["mixer"] and [np.array(m, np.float32) for m in self.info["mixer"]]
+        with readable(folder, "导出的分类器", "export_onnx"):
+            self.info = read_export(folder)
+            self.sessions = [start_session(folder / name) for name in self.info["graphs"]]
+            self.tok = Tokenizer.from_file(str(folder / "onnx_tokenizer.json"))
+            self.classes_ = np.array(self.info["classes"])
+            self.lexical = CharModel.load(folder) if self.info["lexical"] else None
+            self.mixer = self.info["mixer"] and [np.array(m, np.float32) for m in self.info["mixer"]]
 
     def logits(self, X: Sequence[str]) -> np.ndarray:
         "float32 (n, classes), twice as wide where the classifier has a prior head; batches of one length, `n_threads()` at once."

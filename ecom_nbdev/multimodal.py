@@ -471,7 +471,7 @@ def load_dual(folder: str | os.PathLike) -> DualEncoder:
         saved = json.loads((path / "dual.json").read_text(encoding="utf-8"))
         net = dual_net(saved["config"])
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path / "dual.safetensors").items()})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as e:      # RecursionError is a RuntimeError
         raise EcomError(f"{path} 不是完整的图文编码器（{type(e).__name__}）：请给出 DualEncoder.save 写的文件夹，或重新训练。") from None
     return DualEncoder(saved["config"], net.to(memory_format=torch.channels_last), saved["info"])
 

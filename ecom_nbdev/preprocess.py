@@ -23,7 +23,10 @@ __all__ = ['UNK', 'encode_labels', 'Preprocessor']
 # %% ../nbs/practice/preprocess.ipynb #2974b6b9
 def encode_labels(labels: Sequence, classes: Sequence | None = None) -> tuple[np.ndarray, np.ndarray]:
     "(int64 codes, sorted classes) of labels as scikit-learn's LabelEncoder gives them; with `classes` codes are places in it and a new label is an error."
-    y = np.asarray(labels)
+    try:
+        y = np.asarray(labels)
+    except ValueError:                                     # lists of different lengths among them
+        raise EcomError("标签应是一维的，每个都是一个值，不是列表。") from None
     if y.ndim != 1:
         raise EcomError(f"标签应是一维的，得到 {y.ndim} 维。")
     if y.dtype.kind in "Of" and (bad := [i for i, v in enumerate(y.tolist()) if v is None or v != v]):

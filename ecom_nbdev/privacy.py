@@ -522,7 +522,7 @@ def score_spans(gold: Sequence[Sequence[tuple]], found: Sequence[Sequence[Span]]
                 counts.setdefault(kind, Counter()).update(found=1, right=any(row[k] for row in touches))
     rows = [{"kind": k, **{c: n[c] for c in ("gold", "found", "hit", "right", "exact")}, "recall": round(n["hit"] / max(n["gold"], 1), 3), "precision": round(n["right"] / max(n["found"], 1), 3)}
             for k in (*KINDS, "全部") if (n := counts.get(k))]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["kind", "gold", "found", "hit", "right", "exact", "recall", "precision"])
 
 # %% ../nbs/frontier/privacy.ipynb #aa24191a
 def _canonical(kind: str, value: str) -> str:
@@ -631,7 +631,7 @@ def redact_table(df: pd.DataFrame, columns: Iterable[str], kinds: Iterable[str] 
     for c in columns:
         cells = []
         for row, cell in enumerate(progress(df[c].tolist(), f"脱敏 {c}")):
-            text = cell if isinstance(cell, str) else "" if pd.isna(cell) else str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+            text = cell if isinstance(cell, str) else "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
             done = pseudonyms.redact(text, kinds) if pseudonyms else redact(text, kinds)
             found += [(row, c, s.kind, s.start, s.end) for s in done.spans]
             cells.append(done.text if done.spans else cell)
@@ -705,13 +705,20 @@ def presidio_engine(tagger=None):
     return presidio.AnalyzerEngine(registry=registry, nlp_engine=TaggerEngine(), supported_languages=["zh"])
 
 # %% ../nbs/frontier/privacy.ipynb #168c492b
+def _plain(df: pd.DataFrame, column: str) -> pd.Series:
+    "A column whose values can be compared; `EcomError` for lists and dictionaries in it."
+    try:
+        return df[column].map(lambda v: (hash(v), v)[1])
+    except TypeError:
+        raise EcomError(f"列 {column} 里有列表或字典，不能按它分组或计数：请先换成一个值。") from None
+
 def _groups(df: pd.DataFrame, quasi: Iterable[str]):
     "The rows by equal quasi-identifiers (missing ones count as a value)."
     quasi = [quasi] if isinstance(quasi, str) else list(quasi)
     if not quasi:
         raise EcomError("quasi 是空的：请列出别人可能知道的列，例如 ['年龄', '城市']。")
     require_columns(df, quasi, "这张表")
-    return df.groupby(quasi, dropna=False, observed=True)
+    return df.groupby([_plain(df, c) for c in quasi], dropna=False, observed=True)
 
 def k_anonymity(df: pd.DataFrame, quasi: Iterable[str]) -> int:
     "Size of the smallest group of rows with the same quasi-identifiers (Samarati and Sweeney 1998); 0 for an empty table."
@@ -720,6 +727,7 @@ def k_anonymity(df: pd.DataFrame, quasi: Iterable[str]) -> int:
 def l_diversity(df: pd.DataFrame, quasi: Iterable[str], sensitive: str) -> int:
     "The least number of different `sensitive` values in such a group (distinct l-diversity, Machanavajjhala et al. 2007); 0 for an empty table."
     require_columns(df, [sensitive], "这张表")
+    _plain(df, sensitive)
     return int(_groups(df, quasi)[sensitive].nunique(dropna=False).min()) if len(df) else 0
 
 def generalize(df: pd.DataFrame, steps: dict[str, Sequence[Callable]], k: int, lost: float = 0.0) -> tuple[pd.DataFrame, dict[str, int], int]:

@@ -121,11 +121,11 @@ def open_store(where: str | os.PathLike) -> tuple:
     "(pyarrow file system, path in it) of a local path or of an address such as s3://bucket/folder."
     from pyarrow import ArrowInvalid, ArrowNotImplementedError, fs
     text = os.fspath(where)
-    if "://" not in text:
-        return fs.LocalFileSystem(), Path(text).expanduser().resolve().as_posix()
     try:
+        if "://" not in text:
+            return fs.LocalFileSystem(), Path(text).expanduser().resolve().as_posix()
         return fs.FileSystem.from_uri(text)
-    except (ArrowInvalid, ArrowNotImplementedError, OSError) as e:
+    except (ArrowInvalid, ArrowNotImplementedError, OSError, RuntimeError, ValueError) as e:
         raise EcomError(f"地址 {text} 打不开（{str(e).splitlines()[0][:80]}）：应是路径，或以 file://、s3://、gs://、hdfs:// 开头。") from None
 
 def input_files(where: str | os.PathLike) -> list:

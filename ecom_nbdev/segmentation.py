@@ -112,7 +112,8 @@ def parse_entry(line: str, number: int) -> Entry | None:
     line = line.strip().lstrip("\ufeff")
     if not line:
         return None
-    word, freq, tag = jieba_module().re_userdict.match(line).groups()
+    found = jieba_module().re_userdict.match(line)         # None: a line break inside
+    word, freq, tag = found.groups() if found else ("\0", None, None)
     if re.search(rf"\s[^{HAN}]*$", word) or re.search("[\0\ud800-\udfff]", word):
         raise EcomError(f"用户词典第 {number} 行 {line[:40]!r} 不合格式：每行是“词 词频 词性”，词频为非负整数，词性为小写字母，用一个空格隔开。")
     if freq and len(freq) > 13:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
-from .core import EcomError, asset, progress, saved_folder, set_threads, write_json, write_text
+from .core import EcomError, asset, progress, readable, saved_folder, set_threads, write_json, write_text
 from .models import batches, load_encoder, native_bf16, pick_device
 from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
@@ -503,7 +503,8 @@ class Tagger:
     @classmethod
     def load(cls, folder: str | os.PathLike, device: str | None = None) -> Tagger:
         "Read a folder that `save` wrote."
-        return load_tagger(cls, Path(folder), device)
+        with readable(folder, "标注器", "Tagger.save"):
+            return load_tagger(cls, Path(folder), device)
 
     @classmethod
     def pretrained(cls, name: str = "ecommerce", device: str | None = None) -> Tagger:

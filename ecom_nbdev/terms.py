@@ -31,8 +31,11 @@ class Term:
 def load_terms_zh(path: str | os.PathLike | None = None) -> tuple[Term, ...]:
     "The terminology table (default `data/terms_zh.csv`); `EcomError` names the row that is incomplete or contradicts another one."
     path = Path(path) if path else asset("terms_zh.csv")
-    with path.open(encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f))
+    try:
+        with path.open(encoding="utf-8", newline="") as f:
+            rows = list(csv.DictReader(f))
+    except (OSError, ValueError, csv.Error) as e:
+        raise EcomError(f"读不了术语表 {path}（{type(e).__name__}）：请给一个 UTF-8 的 CSV，列为 term_zh、term_en、avoid、note。") from None
     terms = []
     for n, r in enumerate(rows, 2):
         if not r.get("term_zh") or not r.get("term_en") or r.get("avoid") is None:

@@ -101,7 +101,7 @@ class Vocab:
         try:
             d = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls(d["words"], d["specials"])
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             raise EcomError(f"{path} 不是 Vocab.save 写的词典（{type(e).__name__}），请检查路径。") from None
 
 # %% ../nbs/practice/text.ipynb #98749588

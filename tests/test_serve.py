@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import itertools
 import json
@@ -165,6 +166,38 @@ def test_what_is_no_http_is_one_sentence(local: Server):
         s.sendall(said)
         answer = heard(s)
         assert answer.startswith("HTTP/1.1 400") and "不是合法的 HTTP" in json.loads(answer.split("\r\n\r\n")[1])["error"]
+    assert get(f"{local.url}health").status_code == 200
+
+
+def test_heads_that_are_floods_or_smuggle_are_refused(local: Server):
+    """Thousands of headers, two lengths, a length beside chunks, chunks that lie, a second request hidden in the first: 4xx, and the next good request is answered."""
+    port = httpx.URL(local.url).port
+    head, post_ = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n", f"POST /profile HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    hidden = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+    attacks = {"flood": head + "".join(f"X-{i}: {'a' * 50}\r\n" for i in range(5_000)) + "\r\n", "one endless header": head + "X: " + "a" * 200_000 + "\r\n\r\n", "two lengths": post_ + "Content-Length: 5\r\nContent-Length: 60\r\n\r\n{\"a\":" + hidden,
+               "length and chunks": post_ + f"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", "unknown coding": post_ + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "negative length": post_ + "Content-Length: -1\r\n\r\n{}", "length of words": post_ + "Content-Length: 1e3\r\n\r\n{}",
+               "chunk of 2^64": post_ + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFF\r\nabc\r\n", "no chunk": post_ + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "space before the colon": head + "Content-Length : 5\r\n\r\n", "folded": head + "X: a\r\n b\r\n: c\r\n\r\n", "NUL": head + "X: a\0b\r\n\r\n",
+               "no host": "GET /health HTTP/1.1\r\n\r\n", "two hosts": head + "Host: evil.example\r\n\r\n", "HTTP/9": "GET /health HTTP/9.9\r\n\r\n", "pipelined garbage": "\0\1\2\3" * 50 + "\r\n\r\n" + hidden}
+    for kind, said in attacks.items():
+        s = socket.create_connection(("127.0.0.1", port), timeout=60)
+        with contextlib.suppress(OSError):                # a server that hangs up in the middle of a flood is right
+            s.sendall(said.encode("latin-1"))
+            s.shutdown(socket.SHUT_WR)
+        answer = ""
+        with contextlib.suppress(OSError):
+            answer = heard(s)
+        assert "HTTP/1.1 200" not in answer and "HTTP/1.1 5" not in answer and "Traceback" not in answer, (kind, answer[:300])
+        assert not answer or re.match(r"HTTP/1\.1 4\d\d", answer) and answer.count("HTTP/1.1") == 1, (kind, answer[:300])
+        assert get(f"{local.url}health").status_code == 200, kind
+
+
+@pytest.mark.parametrize(("kind", "body"), [("text/plain", b'{"rows": [{"text": "x"}]}'), ("application/x-www-form-urlencoded", b"rows=x"), ("multipart/form-data; boundary=x", b"--x--"), ("image/png", b"\x89PNG"), ("", b"{}"),
+    ("application/json", b'{"rows": [{"text": "x"}], ' + b",".join(b'"k%d": 1' % i for i in range(60_000)) + b"}"), ("application/json", b'{"rows": [{"text": "x", "time": ' + b"9" * 4000 + b"}]}"), ("application/json", b'{"rows": [{"text": "x"}], "rows": []}'),
+    ("application/json", b'{"rows": [{"__proto__": {}, "text": "x"}]}'), ("application/json", b'{"rows": [{"text": -Infinity}]}')])
+def test_bodies_of_another_kind_are_refused(local: Server, kind: str, body: bytes):
+    """Wrong content types and JSON bombs: one sentence (at most a few hundred characters of it), and the server goes on."""
+    r = post(f"{local.url}profile", content=body, headers={"Content-Type": kind} if kind else {})
+    assert r.status_code in (400, 413, 415, 422) and len(error(r)) < 500, (r.status_code, r.text[:300])
     assert get(f"{local.url}health").status_code == 200
 
 

@@ -267,7 +267,7 @@ class LLMWriter:
                 try:
                     row = json.loads(line)
                     self.known[row["key"]] = row["answer"]
-                except (ValueError, KeyError):
+                except (ValueError, KeyError, TypeError, RecursionError):
                     continue               # the half line of a killed run
             if not self.log.read_bytes().endswith(b"\n"):
                 with open(self.log, "a", encoding="utf-8") as f:
@@ -293,7 +293,7 @@ class LLMWriter:
                     f.write(json.dumps({"key": key, "answer": answer}, ensure_ascii=False) + "\n")
         try:
             return {k: str(json.loads(self.known[key])[k]).strip() for k in _LIMITS}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def write(self, facts: str, segment: str, trend: str, brief: str = "", n: int = 3) -> list[dict]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text
+from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,7 +285,7 @@ class MarketingPipeline:
         try:
             self.state = json.loads((self.out / ".state.json").read_text(encoding="utf-8"))
             self.state["done"] = {s: d for s, d in self.state["done"].items() if s in STAGES and d["input"]}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.state = {"done": {}}
 
     def _classify(self) -> dict:
@@ -392,11 +392,12 @@ class Report:
         folder = Path(folder)
         if not (folder / "metrics.json").exists():
             raise EcomError(f"{folder} 里没有 metrics.json，不是一次完成的运行：请先运行 ecom demo --out {folder}。")
-        read = {k: json.loads((folder / FILES[k]).read_text(encoding="utf-8")) for k in ("profile", "campaign")}
-        table = {k: pd.read_csv(folder / FILES[k], dtype={"user_id": str, "item_id": str, "ad_id": str}) for k in ("recommend", "ads")}
-        extra = {k: pd.read_parquet(folder / f".{k}.parquet") for k in ("products", "ads") if (folder / f".{k}.parquet").exists()}
-        return cls(folder, json.loads((folder / "metrics.json").read_text(encoding="utf-8")), read["profile"], table["recommend"].to_dict("records"),
-                   table["ads"].to_dict("records"), read["campaign"], *(extra[k].to_dict("records") if k in extra else [] for k in ("products", "ads")))
+        with readable(folder, "运行结果", "ecom demo"):
+            read = {k: json.loads((folder / FILES[k]).read_text(encoding="utf-8")) for k in ("profile", "campaign")}
+            table = {k: pd.read_csv(folder / FILES[k], dtype={"user_id": str, "item_id": str, "ad_id": str}) for k in ("recommend", "ads")}
+            extra = {k: pd.read_parquet(folder / f".{k}.parquet") for k in ("products", "ads") if (folder / f".{k}.parquet").exists()}
+            return cls(folder, json.loads((folder / "metrics.json").read_text(encoding="utf-8")), read["profile"], table["recommend"].to_dict("records"),
+                       table["ads"].to_dict("records"), read["campaign"], *(extra[k].to_dict("records") if k in extra else [] for k in ("products", "ads")))
 
     def complaints(self, quotes: int = 3) -> list[dict]:
         "What users complain about: aspect, number of users, words (the most often said first) and up to `quotes` pieces of evidence; most users first."

@@ -153,7 +153,7 @@ def find_bursts(texts: pd.DataFrame, s: float = 3.0, gamma: float = 1.0, least: 
     """DataFrame[word, start, end, weight, texts] of bursts of words in texts (text, time), the weightiest first; dates are Timestamps.
 
     `least` texts of the burst hold the word; `weight` (nats) is above all but a share `false_alarm` of the largest weights found after
-    shuffling the times `shuffles` times. Rows without a readable time are left out. Source: Kleinberg 2002, with a permutation threshold.
+    shuffling the times `shuffles` times. Rows without a readable time, or ten years from the median time, are left out. Source: Kleinberg 2002, with a permutation threshold.
     """
     import pandas as pd
     from scipy.sparse import csr_array
@@ -164,6 +164,7 @@ def find_bursts(texts: pd.DataFrame, s: float = 3.0, gamma: float = 1.0, least: 
         raise EcomError(f"热点的参数无效（s={s}，gamma={gamma}，false_alarm={false_alarm}，shuffles={shuffles}）：应有 s>1、gamma≥0、0<false_alarm<1、shuffles≥1。")
     time = _times(texts["time"]).dt.tz_localize(None).dt.normalize()
     keep = time.notna() & texts["text"].notna()
+    keep &= (time - time[keep].median()).abs() <= pd.Timedelta(days=3650)      # 一个写错的年份不能让每个词多出几万天
     empty = pd.DataFrame({"word": pd.Series(dtype=str), "start": pd.Series(dtype="datetime64[ns]"), "end": pd.Series(dtype="datetime64[ns]"),
                           "weight": pd.Series(dtype=float), "texts": pd.Series(dtype=int)})
     if not keep.any():
@@ -171,6 +172,8 @@ def find_bursts(texts: pd.DataFrame, s: float = 3.0, gamma: float = 1.0, least: 
     said, first = [_words(str(t)) for t in texts["text"][keep]], time[keep].min()
     day = (time[keep] - first).dt.days.to_numpy()
     words = sorted(w for w, n in Counter(w for ws in said for w in ws).items() if n >= least)
+    if not words:
+        return empty
     column = {w: j for j, w in enumerate(words)}
     pairs = np.array([(i, column[w]) for i, ws in enumerate(said) for w in ws if w in column], int).reshape(-1, 2)
     has = csr_array((np.ones(len(pairs), int), (pairs[:, 0], pairs[:, 1])), shape=(len(said), len(words)))
@@ -372,6 +375,8 @@ def fit_response(past: pd.DataFrame, n_boot: int = 60, seed: int = 0) -> list[Re
     """
     import pandas as pd
     require_columns(past, ["channel", "spend", "sales"], "渠道表")
+    if not past["channel"].map(pd.api.types.is_scalar).all():
+        raise EcomError("渠道表的 channel 里有列表或字典：请写渠道的名字。")
     rng, curves = np.random.default_rng(seed), []
     for name, rows in past.groupby("channel", sort=False):
         x, y = (pd.to_numeric(rows[c], errors="coerce").to_numpy(float) for c in ("spend", "sales"))

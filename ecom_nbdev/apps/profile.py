@@ -73,15 +73,18 @@ def _words_re(words: Iterable[str]) -> re.Pattern:
 def lexicon(path: str | None = None) -> Lexicon:
     "The lexicon of `path` (columns aspect, word, kind, note; default `data/aspects.csv`)."
     terms, opinions, neutral = {}, defaultdict(list), []
-    with open(path or asset("aspects.csv"), encoding="utf-8", newline="") as f:
-        for r in csv.DictReader(f):
-            word = r["word"].lower()
-            if r["kind"] == "term":
-                terms[word] = r["aspect"]
-            elif r["kind"] == "neutral":
-                neutral.append(word)
-            else:
-                opinions[word].append((r["aspect"], 1 if r["kind"] == "opinion_pos" else -1, r["note"] == "配词"))
+    try:
+        with open(path or asset("aspects.csv"), encoding="utf-8", newline="") as f:
+            for r in csv.DictReader(f):
+                word = r["word"].lower()
+                if r["kind"] == "term":
+                    terms[word] = r["aspect"]
+                elif r["kind"] == "neutral":
+                    neutral.append(word)
+                else:
+                    opinions[word].append((r["aspect"], 1 if r["kind"] == "opinion_pos" else -1, r["note"] == "配词"))
+    except (OSError, ValueError, KeyError, AttributeError, csv.Error) as e:
+        raise EcomError(f"{path} 读不出方面词表（{type(e).__name__}）：请给一张 UTF-8 的 CSV，列为 aspect、word、kind、note。") from None
     gapped = [(re.compile(re.escape(w).replace("…", "([^，。]{0,4}?)")), e) for w, e in opinions.items() if "…" in w]
     return Lexicon(terms, dict(opinions), gapped, _words_re([*terms, *neutral]), _words_re([*opinions, *neutral]))
 
@@ -346,7 +349,7 @@ class AspectReader:
             self = cls(**info["params"])
             self.labels_, self.n_train_ = info["labels"], info["n_train"]
             self.vector_weights_, self.rule_weights_, self.bias_ = tensors["vectors"], tensors["rules"], tensors["bias"]
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as e:
             raise EcomError(f"{folder} 读不出方面读取器（{type(e).__name__}）：请给由 AspectReader.save 写出的文件夹。") from None
         return self
 
@@ -375,7 +378,7 @@ def check_opinions(answer: str, text: str) -> list[Opinion]:
     "Opinions of a model's JSON `answer` with a known aspect and sign and a quote that stands word for word in `text`; all else is dropped."
     try:
         rows = json.loads(answer)["opinions"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
     out, pieces = [], [c.strip() for c, *_ in clauses(text)]
     for row in rows if isinstance(rows, list) else []:
@@ -712,10 +715,11 @@ def read_rows(df: pd.DataFrame, half_life_days: float = 90, now=None) -> tuple[l
     return rows, list(dict.fromkeys(users)), notes
 
 def _times(column: pd.Series) -> pd.Series:
-    "UTC times; what cannot be read, and plain numbers, become NaT."
+    "UTC times; what cannot be read, plain numbers, and years before 1900 or after 2199 become NaT."
     import pandas as pd
     texts = column.map(lambda v: str(v).strip().replace("年", "-").replace("月", "-").replace("日", " ") if v == v and v is not None and not isinstance(v, (int, float)) else None)
-    return pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).astype("datetime64[ns, UTC]")
+    found = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True)
+    return found.where(found.between(pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC"))).astype("datetime64[ns, UTC]")
 
 def _time_notes(df: pd.DataFrame, times: pd.Series) -> list[str]:
     "One note on the rows whose time is given but cannot be read."
@@ -976,7 +980,7 @@ def profiles_from_json(path: str | os.PathLike) -> list[UserProfile]:
     try:
         with open(path, encoding="utf-8") as f:
             rows = json.load(f)
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise EcomError(f"{path} 读不出画像（{type(e).__name__}）：请给由 ecom profile 写出的 JSON 文件。") from None
     if not isinstance(rows, list):
         raise EcomError(f"{path} 不是画像的列表：请给由 ecom profile 写出的 JSON 文件。")

@@ -121,9 +121,11 @@ def gguf_metadata(path: str | os.PathLike) -> dict:
             read = _Reader(f)
             if f.read(4) != b"GGUF":
                 raise ValueError
-            read.scalar("I"), read.scalar("Q")
+            if read.scalar("I") not in (2, 3):
+                raise ValueError
+            read.scalar("Q")
             return {read.string(): read.value(read.scalar("I")) for _ in range(read.scalar("Q"))}
-    except (OSError, ValueError, KeyError, struct.error, MemoryError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, struct.error, MemoryError, OverflowError, RecursionError):
         raise EcomError(f"{path} 不是能读的 GGUF 文件：请检查路径，或重新取得权重。") from None
 
 def gguf_tokenizer(path: str | os.PathLike):
