@@ -93,14 +93,14 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     ap.add_argument("--max", type=int, default=SIZES[-1])
-    ap.add_argument("--seeds", type=int, default=5, help="draws of every size up to 1,024; three at 4,096, one above")
+    ap.add_argument("--seeds", type=int, default=5, help="draws of every size up to 1,024; three at 4,096, one above (one of `full` everywhere)")
     args = ap.parse_args()
     os.environ.setdefault("ECOM_THREADS", "1")
     data, found = reviews(), {}
     for seed in range(args.seeds):
         for way in args.ways:
             sizes = [0] if way.startswith("LLM") else [n for n in SIZES if n <= min(args.max, LARGEST.get(way, SIZES[-1]))]
-            for n in (n for n in sizes if seed < (5 if 0 < n <= 1024 else 3 if n == 4096 else 1)):
+            for n in (n for n in sizes if seed < (1 if n == 0 or way == "full" else 5 if n <= 1024 else 3 if n == 4096 else 1)):
                 job = (lambda w=way: asked(data, w)) if n == 0 else (lambda w=way, n=n, s=seed: run(data, w, n, s))
                 found.setdefault((way, n), []).append(recipes.kept(f"curves.{way}.{n}.{seed}", job))
     report("curves", [row(way, n, results) for (way, n), results in sorted(found.items(), key=lambda kv: (WAYS.index(kv[0][0]), kv[0][1]))])
