@@ -42,11 +42,15 @@ def test_workflow(path):
     assert flow["permissions"] == {"contents": "read"} and "concurrency" in flow and "pull_request_target" not in flow[True]
     for name, job in flow["jobs"].items():
         assert 0 < job["timeout-minutes"] <= 180, name
-        assert set(job.get("permissions", {})) <= {"contents", "pages", "id-token", "security-events"} and job.get("permissions", {}).get("contents") in (None, "read")
+        pushes = (path.stem, name) == ("docs", "notebooks")           # the one job that writes to the repository: its own branch, from main only
+        assert set(job.get("permissions", {})) <= {"contents", "pages", "id-token", "security-events"}
+        assert job.get("permissions", {}).get("contents") in ({"write"} if pushes else {None, "read"}) and (not pushes or job["if"] == "github.ref == 'refs/heads/main'")
         for step in job["steps"]:
             if "uses" in step:
                 assert re.search(r"@(v\d+|release/v\d+)$", step["uses"]), step
-                assert not step["uses"].startswith("actions/checkout") or step["with"]["persist-credentials"] is False
+                assert pushes or not step["uses"].startswith("actions/checkout") or step["with"]["persist-credentials"] is False
+            elif pushes:
+                assert step["run"].startswith("python3 scripts/runnable.py ") and "refs/heads/notebooks" in step["run"] and "refs/heads/main" not in step["run"]
             else:
                 words = step["run"].split()
                 assert words[0] == "make" and set(words[1:]) <= targets or step["run"] in ('python -m pip install -c constraints.txt -e ".[dev]"', "python -m pytest -q @tests/systems.txt")
