@@ -508,6 +508,8 @@ def save_classifier(clf: TextClassifier, folder: Path, metrics: dict, notes: str
     from safetensors.torch import save_file
     if not hasattr(clf, "net_"):
         raise EcomError("这个分类器由导出的 ONNX 载入，没有可以保存的权重：请复制整个文件夹，或载入 save 写的文件夹。")
+    if clf.mode == "lora" and not hasattr(clf, "peft_"):
+        raise EcomError("这个 LoRA 分类器是载入的，适配器已经并进权重，不能单独再存：请复制它原来的文件夹。")
     tensors = {f"head.{k}": v.contiguous().cpu() for k, v in clf.net_.head.state_dict().items()}
     if clf.prior_:
         import torch

