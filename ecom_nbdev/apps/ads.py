@@ -199,6 +199,7 @@ class AdMatcher:
     def learn(self, log: pd.DataFrame, least: int = 30) -> AdMatcher:
         """Learn the click model from a log: click (0 or 1), position (from 1; absent: 1), and either ad_id and text (what the user said) or
         likeness and category in [0, 1]. With fewer than `least` clicks the prior stays and `notes` says so."""
+        import pandas as pd
         require_columns(log, ["click"], "点击日志")
         told = pd.to_numeric(log["click"], errors="coerce")
         if len(bad := np.flatnonzero(~told.isin((0, 1)))):
