@@ -9,7 +9,8 @@ Each draw has as many good as bad reviews. Texts are cut to 64 word pieces. Ways
   few-shot          `FewShot` with 2,000 reviews without labels, up to 256 labels;
   LLM               no labels: a local language model is asked (log odds of its first token), on the first 300 test reviews.
 Epochs by size: 20 (to 64 labels), 8 (to 256), 4 (to 1,024), 2 (to 4,096), 1. The best epoch is kept: on a tenth of the labels, which is held out and
-counts, or up to 64 labels on the training rows themselves. CPU seconds include those of scoring. Run: python bench/curves.py [--ways …] [--max 40000] [--seeds 5]      (hours on one core; a stopped run goes on where it was)
+counts, or up to 64 labels on the training rows themselves. CPU seconds include those of scoring. Draws: `--seeds` of every size up to 1,024 labels, one above and of `full`.
+Run: python bench/curves.py [--ways …] [--max 40000] [--seeds 5]      (hours on one core; a stopped run goes on where it was)
 Appends one JSON line to bench/results/curves.jsonl.
 """
 from __future__ import annotations
@@ -93,14 +94,14 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     ap.add_argument("--max", type=int, default=SIZES[-1])
-    ap.add_argument("--seeds", type=int, default=5, help="draws of every size up to 1,024; three at 4,096, one above (one of `full` everywhere)")
+    ap.add_argument("--seeds", type=int, default=5, help="draws of every size up to 1,024; one above, and of `full`")
     args = ap.parse_args()
     os.environ.setdefault("ECOM_THREADS", "1")
     data, found = reviews(), {}
     for seed in range(args.seeds):
         for way in args.ways:
             sizes = [0] if way.startswith("LLM") else [n for n in SIZES if n <= min(args.max, LARGEST.get(way, SIZES[-1]))]
-            for n in (n for n in sizes if seed < (1 if n == 0 or way == "full" else 5 if n <= 1024 else 3 if n == 4096 else 1)):
+            for n in (n for n in sizes if seed == 0 or (0 < n <= 1024 and way != "full")):
                 job = (lambda w=way: asked(data, w)) if n == 0 else (lambda w=way, n=n, s=seed: run(data, w, n, s))
                 found.setdefault((way, n), []).append(recipes.kept(f"curves.{way}.{n}.{seed}", job))
     report("curves", [row(way, n, results) for (way, n), results in sorted(found.items(), key=lambda kv: (WAYS.index(kv[0][0]), kv[0][1]))])
