@@ -5,6 +5,7 @@
 # %% ../nbs/faq/compute.ipynb #d161ab24
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -92,6 +93,7 @@ def step_flops(model: str | os.PathLike, mode: str = "full", batch: int = 16, le
     return {"full": 3, "half": 1 + 2 * (shape.layers - shape.layers // 2) / shape.layers, "lora": 2, "head": 1}[mode] * once + (6 * trained * batch * length if mode == "lora" else 0)
 
 # %% ../nbs/faq/compute.ipynb #0a12916c
+@functools.cache                                     # ways of training share their layers: each is timed once a run
 def layer_seconds(shape: Shape, batch: int, length: int, kind: str = "all", runs: int = 3) -> float:
     """Processor seconds that one more layer of `shape` adds to a step on `batch` texts of `length` tokens, float32, on this machine: half the difference of three layers and one.
 
