@@ -541,6 +541,16 @@ async def busy(scope, receive, send) -> None:
     "The application of a connection too many."
     await refuse(send, 503, "连接太多：请稍后再试。", 2)
 
+def _one_length(next_event: Callable) -> Callable:
+    "h11's `next_event`, which also refuses a request with a length beside chunks: whoever stands in front may see another end of it (RFC 9112, section 6.3)."
+    import h11
+    def event():
+        e = next_event()
+        if isinstance(e, h11.Request) and {b"content-length", b"transfer-encoding"} <= {name for name, _ in e.headers}:
+            raise h11.RemoteProtocolError("Content-Length beside Transfer-Encoding")
+        return e
+    return event
+
 def http_protocol(patience: float = 15.0, most: int = 200):
     """uvicorn's HTTP/1.1 protocol with a limit on the time for a request's head (`patience` seconds, else 408), `most` connections at once (else 503),
     and refusals as JSON {"error": sentence}."""
@@ -550,6 +560,7 @@ def http_protocol(patience: float = 15.0, most: int = 200):
 
         def connection_made(self, transport) -> None:
             super().connection_made(transport)
+            self.conn.next_event = _one_length(self.conn.next_event)
             if len(self.connections) > most:
                 self.app = busy
             self.timer = self.loop.call_later(patience, self.late)

@@ -182,7 +182,8 @@ def test_heads_that_are_floods_or_smuggle_are_refused(local: Server):
         s = socket.create_connection(("127.0.0.1", port), timeout=60)
         with contextlib.suppress(OSError):                # a server that hangs up in the middle of a flood is right
             s.sendall(said.encode("latin-1"))
-            s.shutdown(socket.SHUT_WR)
+            if hidden not in said:                        # a hidden request is read by who does not close the connection: the more so when more might come
+                s.shutdown(socket.SHUT_WR)
         answer = ""
         with contextlib.suppress(OSError):
             answer = heard(s)
