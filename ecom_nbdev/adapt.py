@@ -124,12 +124,13 @@ def write_gguf(path: str | os.PathLike, matrices: dict[str, np.ndarray], alpha: 
 # %% ../nbs/practice/adapt.ipynb #ef853842
 def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Sequence[str], out: str | os.PathLike, *, valid: tuple[Sequence, Sequence] = ((), ()),
           layers: int = 8, rank: int = 16, alpha: float = 32, epochs: int = 3, learning_rate: float = 5e-4, batch_tokens: int = 1200, batch_rows: int = 8,
-          max_tokens: int = 512, warmup: float = 0.1, seed: int = 0, every: int = 50, resume: bool = False) -> list[dict]:
+          max_tokens: int = 512, warmup: float = 0.1, seed: int = 0, every: int = 50, precision: str | None = None, resume: bool = False) -> list[dict]:
     """Teach a language model to answer `chats` as in `answers` by LoRA on its upper `layers`; returns one dict an epoch: epoch, loss, valid_loss (nats a token).
 
     `model` as for `load_llm` (a name, `.gguf` path, folder or Hub id). The folder `out` gets the best epoch by `valid` (chats, answers), the last without one, for
     `load_llm(model, adapter=out)`. `rank`, `alpha` of LoRA (Hu et al., arXiv 2106.09685); batches of at most `batch_rows` pairs and `batch_tokens` tokens; pairs are cut
-    at `max_tokens`; linear warm-up over the share `warmup`. The state is kept every `every` steps; `resume` goes on there to the weights of an unbroken run."""
+    at `max_tokens`; linear warm-up over the share `warmup`; `precision` of the weights that are not trained: float32 or bfloat16 (None: bfloat16 where the device multiplies it).
+    The state is kept every `every` steps; `resume` goes on there to the weights of an unbroken run."""
     import torch
 
     from ecom_nbdev.llm import TransformersModel
@@ -139,7 +140,7 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
         raise EcomError(f"layers={layers}、rank={rank}、epochs={epochs}、batch_rows={batch_rows}、every={every} 中有无效的：都应为正整数。")
     out = make_folder(out)
     name = str(model).removeprefix("hf:")
-    base = TransformersModel(resolve(name), name)
+    base = TransformersModel(resolve(name), name, precision=precision)
     torch.manual_seed(seed)
     train, held = (examples_of(c, a, base.tokenizer, max_tokens) for c, a in ((chats, answers), valid))
     net = _Upper(base.model, name if not Path(name).exists() else Path(name).name, rank, alpha, max(0, base.model.config.num_hidden_layers - layers), [*train, *held])
@@ -148,7 +149,7 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
     trained = [p for p in net.encoder.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0)
     settings = {"layers": layers, "rank": rank, "alpha": alpha, "epochs": epochs, "learning_rate": learning_rate, "batch_tokens": batch_tokens,
-                "batch_rows": batch_rows, "max_tokens": max_tokens, "warmup": warmup, "seed": seed}
+                "batch_rows": batch_rows, "max_tokens": max_tokens, "warmup": warmup, "seed": seed, "precision": str(base.model.dtype).removeprefix("torch.")}
     keeper = Checkpoint(out, settings | {"数据": fingerprint([*answers, *valid[1]], np.array([e.start for e in (*train, *held)]))})
     run, best = (resume and keeper.load(net, optimizer)) or ({"step": 0, "summed": 0.0, "tokens": 0, "history": []}, None)
     for step, (epoch, group) in progress(list(enumerate(plan, 1))[run["step"]:], "训练", len(plan) - run["step"]):

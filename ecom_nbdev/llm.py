@@ -15,14 +15,14 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stderr
 from functools import partial
 from pathlib import Path
 
-from .core import EcomError, n_threads, require, set_threads
-from .models import LLM, GGUFModel, pick_device
+from .core import EcomError, n_threads, progress, require, set_threads
+from .models import LLM, GGUFModel, native_bf16, pick_device
 
 # %% auto #0
 __all__ = ['serve_model', 'IsolatedModel', 'TransformersModel']
@@ -168,24 +168,32 @@ class IsolatedModel(LLM):
 
 # %% ../nbs/practice/llm.ipynb #dc7a4da8
 class TransformersModel(LLM):
-    "A causal language model by Transformers from a folder or `.gguf` file; on a GPU in bfloat16. `n_ctx` tokens of prompt and answer at most; `adapter` peft's folder."
-    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, device: str | None = None, adapter: str | os.PathLike | None = None):
+    """A causal language model by Transformers from a folder or `.gguf` file.
+
+    `n_ctx` tokens of prompt and answer at most; `chat_batch` reads `parallel` chats in one pass (at least 16 on a GPU); `adapter` peft's folder;
+    `precision` float32 or bfloat16 of the weights (None: bfloat16 where the device multiplies it, see `native_bf16`).
+    """
+    def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1, device: str | None = None, adapter: str | os.PathLike | None = None,
+                 precision: str | None = None):
         import torch
+        if precision not in (None, "float32", "bfloat16") or parallel < 1:
+            raise EcomError(f"precision={precision!r}、parallel={parallel} 中有无效的：精度只能是 None、float32 或 bfloat16，同时回答的条数应为正整数。")
         require("transformers", "llm")
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
         from transformers.utils import logging
         logging.disable_progress_bar()
         set_threads()
         if not path.is_dir():
             require("gguf", "llm")
         where = (path, {}) if path.is_dir() else (path.parent, {"gguf_file": path.name})
+        whole = {} if path.is_dir() else {"quantization_config": GgufConfig(dequantize=True)}
         self.device = pick_device(device)
-        dtype = torch.bfloat16 if self.device.startswith("cuda") else torch.float32
+        bf16 = native_bf16(self.device) if precision is None else precision == "bfloat16"
         quiet = nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())     # the bar of the GGUF reader
         try:
             with quiet:
                 self.tokenizer = AutoTokenizer.from_pretrained(where[0], **where[1])
-                self.model = AutoModelForCausalLM.from_pretrained(where[0], dtype=dtype, use_safetensors=True, **where[1]).eval().to(self.device)
+                self.model = AutoModelForCausalLM.from_pretrained(where[0], dtype=torch.bfloat16 if bf16 else torch.float32, use_safetensors=True, **where[1], **whole).eval().to(self.device)
         except (OSError, ValueError, KeyError) as e:
             raise EcomError(f"{path} 不能作为语言模型载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查文件夹里有没有 safetensors 权重与分词器。") from None
         if adapter:
@@ -196,46 +204,86 @@ class TransformersModel(LLM):
                     self.model = PeftModel.from_pretrained(self.model, adapter).eval()
             except (OSError, ValueError, RuntimeError) as e:
                 raise EcomError(f"{adapter} 不能作为 {name or path.stem} 的适配器载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查它属于哪个模型。") from None
-        self.name, self.n_ctx, self.usage, self.total = name or path.stem, n_ctx, {}, Counter()
+        self.name, self.n_ctx, self.parallel, self.usage, self.total = name or path.stem, n_ctx, max(parallel, 16 if self.device.startswith("cuda") else 1), {}, Counter()
+        self.tokenizer.padding_side, self.tokenizer.pad_token = "left", self.tokenizer.pad_token or self.tokenizer.eos_token
+        ends = self.model.generation_config.eos_token_id
+        self._ends = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
         self._lock = threading.Lock()      # torch's seed belongs to the whole process
 
-    def _ids(self, body: dict):
-        "(input ids (1, n), attention mask) of the messages of `body`."
-        ids = self.tokenizer.apply_chat_template(body["messages"], add_generation_prompt=True, return_tensors="pt", return_dict=True)
-        if (n := ids["input_ids"].shape[1]) + body["max_tokens"] > self.n_ctx:
-            raise EcomError(f"给模型 {self.name} 的文字太长：{n} 个词片加上要写的 {body['max_tokens']} 个，上限 {self.n_ctx}；请缩短，或在 load_llm 中加大 n_ctx。")
-        return ids["input_ids"].to(self.device), ids["attention_mask"].to(self.device)
+    def _ids(self, body: dict) -> list[int]:
+        "Tokens of the messages of `body`."
+        ids = self.tokenizer.apply_chat_template(body["messages"], add_generation_prompt=True, return_dict=True)["input_ids"]
+        if len(ids) + body["max_tokens"] > self.n_ctx:
+            raise EcomError(f"给模型 {self.name} 的文字太长：{len(ids)} 个词片加上要写的 {body['max_tokens']} 个，上限 {self.n_ctx}；请缩短，或在 load_llm 中加大 n_ctx。")
+        return ids
 
-    def _generate(self, body: dict, **kw):
-        "Ids of prompt and answer (n,), and tokens of the prompt."
+    def _generate(self, prompts: Sequence[list[int]], body: dict, **kw) -> list[list[int]]:
+        "Tokens of the answers to several prompts, asked as `body` says, each up to its end."
         import torch
-        ids, mask = self._ids(body)
+        inputs = self.tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(self.device)
+        n = inputs["input_ids"].shape[1]
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        sampling = {"do_sample": True, "temperature": body["temperature"], "top_p": 0.95, "top_k": 40} if body["temperature"] > 0 else {"do_sample": False}
+        steps: list = [_Grammar(self.tokenizer, schema, n, self.model.config.vocab_size)] if schema else []
+        if body["temperature"] > 0:
+            steps.append(_likeliest(body["temperature"]))
         with self._lock, torch.inference_mode():
             torch.manual_seed(body["seed"])
-            made = self.model.generate(ids, attention_mask=mask, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.eos_token_id,
-                                       logits_processor=[_Grammar(self.tokenizer, schema, ids.shape[1], self.model.config.vocab_size)] if schema else None, **sampling, **kw)
-        return made[0], ids.shape[1]
+            made = self.model.generate(**inputs, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.pad_token_id, logits_processor=steps,
+                                       do_sample=body["temperature"] > 0, temperature=1.0, top_k=0, top_p=1.0, **kw)
+        return [list(itertools.takewhile(lambda t: t not in self._ends, row)) for row in made[:, n:].tolist()]
+
+    def _told(self, prompt: list[int], answer: list[int], most: int) -> str:
+        "The text of an answer of at most `most` tokens; what it used is counted, its end mark too."
+        self._count({"prompt_tokens": len(prompt), "completion_tokens": min(len(answer) + 1, most)})
+        return self.tokenizer.decode(answer, skip_special_tokens=True)
 
     def _whole(self, body: dict) -> str:
-        made, n = self._generate(body)
-        self._count({"prompt_tokens": n, "completion_tokens": len(made) - n})
-        return self.tokenizer.decode(made[n:], skip_special_tokens=True)
+        prompt = self._ids(body)
+        return self._told(prompt, self._generate([prompt], body)[0], body["max_tokens"])
+
+    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw) -> list[str | EcomError]:
+        "As `LLM.chat_batch`, with `parallel` chats of like length a pass; bound by a schema one by one. An answer that is drawn depends on the chats of its pass."
+        if self.parallel == 1 or kw.get("json_schema"):
+            return super().chat_batch(chats, errors, **kw)
+        bodies = [self._body(c, **kw) for c in chats]
+        answers: dict[int, str | EcomError] = {}
+        prompts: dict[int, list[int]] = {}
+        for i, body in enumerate(bodies):
+            try:
+                prompts[i] = self._ids(body)
+            except EcomError as e:
+                if errors == "raise":
+                    raise
+                answers[i] = e
+        order = sorted(prompts, key=lambda i: len(prompts[i]))
+        for at in progress(range(0, len(order), self.parallel), "生成"):
+            part = order[at:at + self.parallel]
+            made = self._generate([prompts[i] for i in part], bodies[part[0]])
+            answers |= {i: self._told(prompts[i], ids, bodies[i]["max_tokens"]) for i, ids in zip(part, made, strict=True)}
+        return [answers[i] for i in range(len(bodies))]
 
     def _stream(self, body: dict) -> Iterator[str]:
         from transformers import TextIteratorStreamer
-        self._ids(body)
+        prompt = self._ids(body)
         pieces = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        threading.Thread(target=partial(self._generate, body, streamer=pieces), daemon=True).start()
+        threading.Thread(target=partial(self._generate, [prompt], body, streamer=pieces), daemon=True).start()
         yield from (p for p in pieces if p)
 
     def _first(self, body: dict) -> dict[str, float]:
         import torch
-        ids, mask = self._ids(body)
+        ids = torch.tensor([self._ids(body)], device=self.device)
         with torch.inference_mode():
-            best = self.model(input_ids=ids, attention_mask=mask).logits[0, -1].float().log_softmax(-1).topk(body["top_logprobs"])
+            best = self.model(input_ids=ids).logits[0, -1].float().log_softmax(-1).topk(body["top_logprobs"])
         return {self.tokenizer.decode([i]): p for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)}
+
+def _likeliest(temperature: float, k: int = 40, p: float = 0.95):
+    "Logits processor as Transformers' temperature, top_k and top_p one after another, which sorts the `k` likeliest tokens and not the whole vocabulary."
+    def keep(ids, scores):
+        best, at = (scores / temperature).topk(min(k, scores.shape[1]))
+        before = best.softmax(1).cumsum(1).roll(1, 1)
+        before[:, 0] = 0
+        return scores.new_full(scores.shape, float("-inf")).scatter(1, at, best.masked_fill(before >= p, float("-inf")))
+    return keep
 
 class _Grammar:
     "Logits processor: -inf for tokens that cannot go on a text of the JSON `schema`; `start` tokens of prompt."

@@ -571,10 +571,16 @@ class LLM:
     def chat(self, messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0,
              json_schema: dict | None = None, stream: bool = False) -> str | Iterator[str]:
         "Answer of the model to `messages` (role, content); with `stream` an iterator over its pieces."
+        body = self._body(messages, max_tokens, temperature, seed, json_schema)
+        return self._stream(body) if stream else self._whole(body)
+
+    @staticmethod
+    def _body(messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0, json_schema: dict | None = None) -> dict:
+        "The request that the keywords of `chat` make."
         body = {"messages": list(messages), "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
         if json_schema:
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": json_schema}}
-        return self._stream(body) if stream else self._whole(body)
+        return body
 
     def generate(self, prompt: str, **kw) -> str | Iterator[str]:
         "Answer to one user message; keywords as for `chat`."
@@ -766,10 +772,10 @@ def check_llm(name: str | os.PathLike) -> None:
         require("xllamacpp", "llm")
 
 def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True,
-             adapter: str | os.PathLike | None = None, **endpoint) -> LLM:
+             adapter: str | os.PathLike | None = None, precision: str | None = None, **endpoint) -> LLM:
     """A language model: a name of `REGISTRY` or a `.gguf` path (llama.cpp), `hf:` with a folder, `.gguf` path or Hub id (Transformers), `openai:MODEL` with the keywords of
     `OpenAIModel`. `n_ctx` tokens of context for each of `parallel` answers at a time; `isolated`: llama.cpp runs in a process of its own, whose crash is one error;
-    `adapter`: folder of LoRA weights that `adapt` wrote."""
+    `adapter`: folder of LoRA weights that `adapt` wrote; `precision` of Transformers: float32 or bfloat16 (None: bfloat16 where the device multiplies it)."""
     check_llm(name)
     kind, _, rest = str(name).partition(":")
     if adapter and kind == "openai":
@@ -777,13 +783,15 @@ def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parall
     lora = Path(adapter, "adapter.gguf") if adapter else None
     if lora and not lora.is_file():
         raise EcomError(f"{adapter} 里没有 adapter.gguf：adapter 应是 adapt 写出的文件夹。")
+    if precision and kind != "hf":
+        raise EcomError(f"precision={precision!r} 只对 hf: 模型有用，{name} 的精度由它自己的文件或服务定。")
     if kind == "openai":
         return OpenAIModel(rest, **endpoint)
     if endpoint:
         raise EcomError(f"{'、'.join(endpoint)} 只对 openai: 模型有用，{name} 不需要。")
     if kind == "hf":
         from ecom_nbdev.llm import TransformersModel
-        return TransformersModel(resolve(rest), str(name), n_ctx, adapter=adapter)
+        return TransformersModel(resolve(rest), str(name), n_ctx, parallel, adapter=adapter, precision=precision)
     if isolated:
         from ecom_nbdev.llm import IsolatedModel
         return IsolatedModel(resolve(name), str(name), n_ctx, parallel, adapter=lora)

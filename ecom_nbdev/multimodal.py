@@ -298,23 +298,26 @@ def label_codes(products, labels: Mapping[str, Sequence[str]]):
     return torch.tensor([[list(values).index(v) if v in values else -100 for v in products[a]] for a, values in labels.items()]).T.contiguous()
 
 def train_dual(net, pictures: np.ndarray, products, queries: Sequence[Query], own: Sequence[np.ndarray], vectors: np.ndarray, *, labels: Mapping[str, Sequence[str]], epochs: int, sizes: Sequence[int],
-               batch: int = 64, texts: int = 4, rate: float = 2e-3, weight_decay: float = 0.05, heads: float = 0.5, decay: float = 0.995, seed: int = 0, checkpoint=None, stop: int | None = None, after=None):
+               batch: int = 64, texts: int = 4, rate: float = 2e-3, weight_decay: float = 0.05, heads: float = 0.5, decay: float = 0.995, seed: int = 0, bf16: bool | None = None,
+               checkpoint=None, stop: int | None = None, after=None):
     """Train both towers of `dual_net`; returns the network of averaged weights (evaluation mode) and the mean loss of each epoch.
 
     pictures uint8 (n, s, s, 3); vectors float32 (queries, text_width); `own` queries of each picture (`query_pool`); sizes: side of the pictures, one an epoch, the last one repeated;
-    texts drawn for each picture of a batch; heads: weight of the classifiers' losses; `checkpoint` folder: an interrupted training goes on after its last whole epoch; `stop` ends it after so many of the `epochs` of the learning rate's plan; `after(epoch, net)` is called after each.
+    texts drawn for each picture of a batch; heads: weight of the classifiers' losses; `bf16`: convolutions in bfloat16 (None: where the processor has it, see `native_bf16`); `checkpoint` folder: an interrupted training goes on after its last whole epoch; `stop` ends it after so many of the `epochs` of the learning rate's plan; `after(epoch, net)` is called after each.
     """
     import torch
     from torch.optim.swa_utils import AveragedModel
 
+    from ecom_nbdev.models import native_bf16
     from ecom_nbdev.training import rate_factor
     torch.manual_seed(seed)
     set_threads()
+    bf16 = native_bf16("cpu") if bf16 is None else bf16
     pixels, codes, vectors = torch.from_numpy(pictures), label_codes(products, labels), torch.from_numpy(vectors)
     agree = torch.from_numpy(matches(queries, products))
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=weight_decay, fused=True)
     mean = AveragedModel(net.to(memory_format=torch.channels_last), multi_avg_fn=_follow(decay), use_buffers=True)
-    keeper, losses = _keeper(checkpoint, net, mean, optimizer, {"seed": seed, "epochs": epochs, "pictures": len(pictures), "queries": len(queries)})
+    keeper, losses = _keeper(checkpoint, net, mean, optimizer, {"seed": seed, "epochs": epochs, "pictures": len(pictures), "queries": len(queries), "bf16": bf16})
     steps = len(pixels) // batch
     for epoch in progress(range(len(losses), epochs if stop is None else stop), "训练"):
         net.train()
@@ -323,7 +326,10 @@ def train_dual(net, pictures: np.ndarray, products, queries: Sequence[Query], ow
             for g in optimizer.param_groups:
                 g["lr"] = rate * rate_factor(epoch * steps + step, epochs * steps, 0.1)
             said = torch.tensor(np.unique([own[i][torch.randint(len(own[i]), (texts,))] for i in rows.tolist()]))
-            features = see(net, augmented(pixels[rows], sizes[min(epoch, len(sizes) - 1)]))
+            seen = augmented(pixels[rows], sizes[min(epoch, len(sizes) - 1)])
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                features = see(net, seen)
+            features = features.float()
             images, words = _unit(net["image"](features), net["text"](vectors[said]))
             loss = clip_loss(images, words, net["scale"]["log"].clamp(max=math.log(100)).exp(), agree[said][:, rows].T)
             for i, head in enumerate(net["heads"].values()):
