@@ -5,9 +5,13 @@
 # %% ../nbs/theory/figures.ipynb #ad30e8c2
 from __future__ import annotations
 
+import inspect
+import os
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .core import EcomError
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NEEDED', 'SYSTEM_FONTS', 'SHADES', 'DASHES', 'MARKS', 'missing_glyphs', 'font_candidates', 'chinese_font',
-           'luminance', 'figure_style', 'missing_in', 'png', 'show']
+           'luminance', 'figure_style', 'missing_in', 'png', 'show', 'can_play', 'play']
 
 # %% ../nbs/theory/figures.ipynb #3699759b
 def missing_glyphs(text: str, path: str | Path, index: int = 0) -> str:
@@ -115,3 +119,22 @@ def show(fig: Figure) -> None:
     if gaps := missing_in(fig):
         raise EcomError(f"图里的“{gaps}”没有字形，会变成方框：请先调用 figure_style()，或换一个有这些字的字体。")
     display(Image(png(fig)))
+
+# %% ../nbs/theory/figures.ipynb #cd84530a
+def can_play() -> bool:
+    "Whether somebody can move a slider: ipywidgets is installed, and JupyterLab, Notebook, Colab or VS Code started this kernel."
+    live = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules or "__vsc_ipynb_file__" in vars(sys.modules["__main__"])
+    return live and find_spec("ipywidgets") is not None
+
+def play(f: Callable, **choices: tuple | list) -> Any:
+    "What `f` returns for its defaults; where `can_play`, a slider for each keyword of `choices` that is (low, high, step) and a menu for a list, and `f` anew after each move."
+    defaults = {name: p.default for name, p in inspect.signature(f).parameters.items()}
+    for name, choice in choices.items():
+        given = defaults.get(name, inspect.Parameter.empty)
+        if given is inspect.Parameter.empty or not (given in choice if isinstance(choice, list) else choice[0] <= given <= choice[1]):
+            raise EcomError(f"play 的 {name}={choice!r} 用不上：{f.__name__} 要有同名的参数，默认值在这些选择之内。")
+    if not can_play():
+        return f()
+    import ipywidgets
+    ipywidgets.interact(f, **choices)
+
