@@ -66,18 +66,19 @@ def score(part: str, judge: str, labels: list[int], verdicts: list[int]) -> dict
 
 
 def accuracy(data: list[dict]) -> list[dict]:
-    "Rows for each part: the first verdict, the table now; where the second reader has not been trained also it, both, and a reader trained without `N-train`."
-    rows = []
-    for part in dict.fromkeys(r["part"] for r in data):
-        own = [r for r in data if r["part"] == part]
-        labels, now = [int(r["label"]) for r in own], [int(not is_clean(r["text"])) for r in own]
+    "Rows for each part: the first verdict, the table now; where the second reader has not been trained also it, both, and readers trained without `Q-train` and without `N-train` and `Q-train`; these parts together."
+    rows, held = [], [r for r in data if r["part"] not in READER_PARTS]
+    for part in [*dict.fromkeys(r["part"] for r in data), "together"]:
+        own = held if part == "together" else [r for r in data if r["part"] == part]
+        labels, texts, now = [int(r["label"]) for r in own], [r["text"] for r in own], [int(not is_clean(r["text"])) for r in own]
         rows += [score(part, "first", labels, [int(r["first"]) for r in own]), score(part, "table", labels, now)]
-        if part not in READER_PARTS:
-            texts = [r["text"] for r in own]
-            doubt = [int(p >= READER_THRESHOLD) for p in suspicion(texts)]
-            small = [int(p >= READER_THRESHOLD) for p in _reader(parts=tuple(p for p in READER_PARTS if p != "N-train")).predict_proba(texts)[:, 1]]
-            rows += [score(part, "reader without N-train", labels, small), score(part, "reader", labels, doubt),
-                     score(part, "table or reader", labels, [a | b for a, b in zip(now, doubt, strict=True)]), score(part, "judge", labels, list(map(int, judge(texts))))]
+        if part in READER_PARTS:
+            continue
+        doubt = [int(p >= READER_THRESHOLD) for p in suspicion(texts)]
+        rows += [score(part, f"reader without {', '.join(left)}", labels, [int(p >= READER_THRESHOLD) for p in _reader(parts=tuple(p for p in READER_PARTS if p not in left)).predict_proba(texts)[:, 1]])
+                 for left in (("N-train", "Q-train"), ("Q-train",))]
+        rows += [score(part, "reader", labels, doubt), score(part, "table or reader", labels, [a | b for a, b in zip(now, doubt, strict=True)]),
+                 score(part, "judge", labels, list(map(int, judge(texts))))]
     return rows
 
 

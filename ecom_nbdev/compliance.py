@@ -458,8 +458,8 @@ def clean(text: str, category: str | None = None, rounds: int = 6) -> str:
     return ""
 
 # %% ../nbs/apps/compliance.ipynb #11139872
-READER_PARTS = ("A", "B", "C", "D", "H-dev", "J", "K", "L", "M-dev", "N-train")
-READER_THRESHOLD = 0.4
+READER_PARTS = ("A", "B", "C", "D", "H-dev", "J", "K", "L", "M-dev", "N-train", "Q-train")
+READER_THRESHOLD = 0.45
 READER_DOUBT = 0.1
 
 def _folded(text: str) -> str:

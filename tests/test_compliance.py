@@ -94,19 +94,19 @@ def test_evaluation_set():
     with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     parts = {r["part"] for r in rows}
-    assert len(rows) == len({r["text"] for r in rows}) >= 3000 and parts - set(READER_PARTS) == {"H-test", "M-test"}
+    assert len(rows) == len({r["text"] for r in rows}) >= 4400 and parts - set(READER_PARTS) == {"H-test", "M-test", "P"}
     for part in sorted(parts):
         own = [(r["label"] == "1", not is_clean(r["text"])) for r in rows if r["part"] == part]
-        assert sum(a and b for a, b in own) / sum(b for _, b in own) >= 0.93, part
-        assert sum(a and b for a, b in own) / sum(a for a, _ in own) >= {"M-test": 0.65, "N-train": 0.8}.get(part, 0.9), part
+        assert sum(a and b for a, b in own) / sum(b for _, b in own) >= {"P": 0.87, "Q-train": 0.9}.get(part, 0.93), part
+        assert sum(a and b for a, b in own) / sum(a for a, _ in own) >= {"M-test": 0.65, "P": 0.65, "N-train": 0.8, "Q-train": 0.38}.get(part, 0.9), part
 
 
 def test_judge_on_parts_never_trained_on():
     with asset("ad_law_eval.csv").open(encoding="utf-8", newline="") as f:
-        own = [r for r in csv.DictReader(f) if r["part"] in ("H-test", "M-test")]
+        own = [r for r in csv.DictReader(f) if r["part"] not in READER_PARTS]
     said, true = judge([r["text"] for r in own]), [r["label"] == "1" for r in own]
     hit = sum(a and b for a, b in zip(said, true, strict=True))
-    assert len(own) == 267 and hit / sum(said) >= 0.92 and hit / sum(true) >= 0.94
+    assert len(own) == 506 and hit / sum(said) >= 0.925 and hit / sum(true) >= 0.965
 
 
 def test_judge_needs_both_readers_to_agree_on_the_table():
