@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def want_of(who: UserProfile | str | Sequence[str]) -> Want:
     return want
 
 # %% ../../nbs/apps/ads.ipynb #f6d7a760
-def cell_words(cell: Any) -> list[str]:
+def cell_words(cell: str | float | None) -> list[str]:
     "Words of a table cell separated by ; , or |, folded (NFKC, lower case), each once; [] for an empty cell."
     if cell is None or cell != cell:
         return []

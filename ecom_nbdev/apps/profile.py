@@ -393,7 +393,7 @@ def check_opinions(answer: str, text: str) -> list[Opinion]:
 def opinions_by_llm(text: str, llm: LLM) -> list[Opinion]:
     "Opinions of `text` (first 2,000 characters) by a language model (`load_llm`), kept only with evidence; see `check_opinions`."
     messages = [{"role": "system", "content": _LLM_ASK}, {"role": "user", "content": json.dumps({"评论": text[:2000]}, ensure_ascii=False)}]
-    return check_opinions(cast(str, llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA)), text[:2000])
+    return check_opinions(llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA), text[:2000])
 
 # %% ../../nbs/apps/profile.ipynb #a7883f0e
 _BUDGET = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d+)?)\s*(元|块钱?|rmb)?\s*(?:以下|以内|之内|内(?!存|胆|容|置|衣|裤|饰))(?!的?(?:加减|口算|距离))|([一二两三四五六七八九几]?)([百千万])元?(?:以内|以下|之内|内)", re.I)
