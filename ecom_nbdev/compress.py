@@ -308,7 +308,8 @@ def _check_distill(n: int, labels: Sequence | None, targets: np.ndarray | None, 
             raise EcomError(f"{name} 有 {len(given)} 个，文本有 {n} 条，数目必须相等。")
 
 # %% ../nbs/frontier/compress.ipynb #e7c98c7f
-def distill_ngrams(teacher: Classifier, texts: Sequence[str], labels: Sequence | None = None, *, targets: np.ndarray | None = None, hard: float = 0.5, alpha: float = 1.0) -> CharModel:
+def distill_ngrams(teacher: Classifier, texts: Sequence[str], labels: Sequence | None = None, *, targets: np.ndarray | None = None, hard: float = 0.5,
+                   alpha: float = 1.0) -> CharModel:
     """Character n-grams with linear weights (ridge regression, penalty `alpha`) that learn the probabilities of `teacher` on `texts`.
 
     `labels`, `targets` and `hard` as in `distill`; scores (n, 1) above 0 mean the second of two classes. Errors: `EcomError` as there.

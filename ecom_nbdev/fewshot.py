@@ -155,7 +155,8 @@ def pair_features(A: np.ndarray, B: np.ndarray, layer: int = -3) -> np.ndarray:
     return np.hstack([np.abs(a - b), a * b])
 
 # %% ../nbs/practice/fewshot.ipynb #989d49bc
-def fit_head(F: np.ndarray | csr_matrix, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarray | None = None, pool: np.ndarray | csr_matrix | None = None) -> tuple[np.ndarray, np.ndarray]:
+def fit_head(F: np.ndarray | csr_matrix, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarray | None = None,
+             pool: np.ndarray | csr_matrix | None = None) -> tuple[np.ndarray, np.ndarray]:
     "(weight (n_classes, d), bias) of a logistic regression on rows F (dense ones standardized by `pool`); scores have mean size 1 on `pool`."
     from sklearn.linear_model import LogisticRegression
     pool = F if pool is None or not pool.shape[0] else pool

@@ -1007,7 +1007,8 @@ def _pieces(sentence: str, longest: int) -> list[str]:
         pieces[-1] += part
     return [p.strip(" ，,；;") for p in pieces if re.search(r"\w", p)]
 
-def summarize(texts: Sequence[str], n: int = 3, method: str = "textrank", query: str | None = None, llm: ChatModel | None = None, embedder: Encoder | None = None, diversity: float = 0.4, longest: int = 30) -> Digest:
+def summarize(texts: Sequence[str], n: int = 3, method: str = "textrank", query: str | None = None, llm: ChatModel | None = None,
+              embedder: Encoder | None = None, diversity: float = 0.4, longest: int = 30) -> Digest:
     """Digest of reviews: `n` of their sentences ("textrank" over words, or "embedding": nearest to the middle), unlike each other (MMR), with rows; pros and cons.
 
     Sentences of more than `longest` characters are cut at their commas. `query` turns the choice towards a question. With `llm` the points are the

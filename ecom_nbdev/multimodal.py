@@ -267,7 +267,8 @@ def augmented(pixels: torch.Tensor, size: int) -> torch.Tensor:
     return (x + 255 + (torch.rand(n, 1, 1, 1) - 0.5) * 12).permute(0, 2, 3, 1)
 
 # %% ../nbs/frontier/multimodal.ipynb #3b08f9a8
-def _keeper(folder: str | os.PathLike | None, net: torch.nn.Module, mean: AveragedModel, optimizer: torch.optim.Optimizer, key: dict) -> tuple[Callable[[list[float]], None], list[float]]:
+def _keeper(folder: str | os.PathLike | None, net: torch.nn.Module, mean: AveragedModel, optimizer: torch.optim.Optimizer,
+            key: dict) -> tuple[Callable[[list[float]], None], list[float]]:
     "(function that saves the state after an epoch, losses so far): weights, their average, AdamW's moments and random numbers in one safetensors file."
     import torch
     from safetensors.torch import load_file, save_file
@@ -303,7 +304,8 @@ def label_codes(products: pd.DataFrame, labels: Mapping[str, Sequence[str]]) -> 
     import torch
     return torch.tensor([[list(values).index(v) if v in values else -100 for v in products[a]] for a, values in labels.items()]).T.contiguous()
 
-def train_dual(net: torch.nn.ModuleDict, pictures: np.ndarray, products: pd.DataFrame, queries: Sequence[Query], own: Sequence[np.ndarray], vectors: np.ndarray, *, labels: Mapping[str, Sequence[str]], epochs: int, sizes: Sequence[int],
+def train_dual(net: torch.nn.ModuleDict, pictures: np.ndarray, products: pd.DataFrame, queries: Sequence[Query], own: Sequence[np.ndarray], vectors: np.ndarray,
+               *, labels: Mapping[str, Sequence[str]], epochs: int, sizes: Sequence[int],
                batch: int = 64, texts: int = 4, rate: float = 2e-3, weight_decay: float = 0.05, heads: float = 0.5, decay: float = 0.995, seed: int = 0, bf16: bool | None = None,
                checkpoint: str | os.PathLike | None = None, stop: int | None = None, after: Callable[[int, torch.nn.ModuleDict], Any] | None = None) -> tuple[torch.nn.ModuleDict, list[float]]:
     """Train both towers of `dual_net`; returns the network of averaged weights (evaluation mode) and the mean loss of each epoch.

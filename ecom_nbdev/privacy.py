@@ -786,7 +786,8 @@ class DPClassifier:
     is subtracted from every row and must come from public data.
     After fit: `epsilon_` spent, `noise_` multiplier, `classes_`. The seed makes runs repeatable and is for study only: whoever knows it can take the noise off.
     """
-    def __init__(self, epsilon: float = 3.0, delta: float | None = None, epochs: int = 20, rate: float = 2.0, batch: int = 256, clip: float = 1.0, center: ArrayLike | None = None, seed: int = 0):
+    def __init__(self, epsilon: float = 3.0, delta: float | None = None, epochs: int = 20, rate: float = 2.0, batch: int = 256, clip: float = 1.0,
+                 center: ArrayLike | None = None, seed: int = 0):
         self.epsilon, self.delta, self.epochs, self.rate, self.batch, self.clip, self.center, self.seed = epsilon, delta, epochs, rate, batch, clip, center, seed
 
     def _check(self, X: np.ndarray, y: np.ndarray) -> None:

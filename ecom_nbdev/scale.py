@@ -613,7 +613,8 @@ def train_process(folder: str) -> None:
     accelerator.wait_for_everyone()
     accelerator.end_training()
 
-def fit_parallel(clf: TextClassifier, X: Sequence[str], y: Sequence, out: str | os.PathLike, processes: int = 2, eval_set: tuple | None = None, device: str | None = None) -> TextClassifier:
+def fit_parallel(clf: TextClassifier, X: Sequence[str], y: Sequence, out: str | os.PathLike, processes: int = 2, eval_set: tuple | None = None,
+                 device: str | None = None) -> TextClassifier:
     "`clf.fit(X, y)` (a `TextClassifier` of mode full or lora) by `processes` that share each batch, one a GPU, or on the CPU by gloo; saved in `out` and returned, with `parallel_` (processes, fit_s, steps, losses)."
     import torch
 

@@ -312,7 +312,8 @@ class TimedWriter:
 
 class Engine:
     "Profiler, Recommender, AdMatcher and what CampaignPlanner needs, loaded once. Tables are DataFrames, paths, or None for the demo data; `llm` as for `load_llm`, or None."
-    def __init__(self, products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None, trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None):
+    def __init__(self, products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None,
+                 trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None):
         from ecom_nbdev.apps.ads import AdMatcher
         from ecom_nbdev.apps.pipeline import read_source
         from ecom_nbdev.apps.profile import Profiler, _shipped_sentiment
@@ -434,7 +435,9 @@ class Lane:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../nbs/apps/serve.ipynb #de2950a9
-def app(products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None, trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None, key: str | None = None, max_body: int = 1_000_000, rate: float = 60, timeout: float = 60.0, waiting: int = 16,
+def app(products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None,
+        trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None, key: str | None = None, max_body: int = 1_000_000,
+        rate: float = 60, timeout: float = 60.0, waiting: int = 16,
         patience: float = 15.0, writing: float = 120.0) -> "FastAPI":
     """The service as a FastAPI application: POST /profile, /recommend, /ads, /campaign; GET /, /docs, /openapi.json, /health.
 

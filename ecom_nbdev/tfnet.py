@@ -191,7 +191,8 @@ def cross_entropy(logits: tf.Tensor, target: tf.Tensor, class_weight: Sequence[f
     return -tf.reduce_sum(q * weight * tf.nn.log_softmax(logits)) / tf.reduce_sum(tf.gather(weight, target))
 
 # %% ../nbs/practice/tensorflow.ipynb #2ecdae31
-def compile_step(net: TFTextNet, variables: list, weight: tf.Variable, bias: tf.Variable, rates: Sequence[float], weight_decay: float, **loss_options: Any) -> Callable[..., tf.Tensor]:
+def compile_step(net: TFTextNet, variables: list, weight: tf.Variable, bias: tf.Variable, rates: Sequence[float], weight_decay: float,
+                 **loss_options: Any) -> Callable[..., tf.Tensor]:
     "Compiled function (x, mask, target, factor, step) -> loss: forward, backward, clip to norm 1, AdamW at `factor` x `rates` on `variables`."
     import tensorflow as tf
     moments = [(tf.Variable(tf.zeros(v.shape)), tf.Variable(tf.zeros(v.shape))) for v in variables]

@@ -186,7 +186,9 @@ def new_run() -> dict:
     "What a training knows of itself at the start: plain values, kept in its checkpoint."
     return {"step": 0, "summed": 0.0, "rows": 0, "history": [], "best": -1.0, "waited": 0, "losses": []}
 
-def guarded_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor, loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, step: int, keeper: Checkpoint | None, *extra: float) -> float:
+def guarded_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor,
+                 loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, step: int, keeper: Checkpoint | None,
+                 *extra: float) -> float:
     "`one_step`; what can go wrong in it (memory, a loss that is not finite) becomes one sentence that names the last good checkpoint."
     import torch
     kept = f"；最近的检查点在 {keeper.path}" if keeper and keeper.path.exists() else ""
@@ -200,7 +202,8 @@ def guarded_step(net: TextNet, group: Sequence[int], ids: list[list[int]], state
         raise EcomError(f"第 {step} 步的损失或梯度不是有限的数：请降低 learning_rate，或用 precision='float32'{kept}。")
     return loss
 
-def one_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor, loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, rdrop: float = 0.0, adversarial: float = 0.0) -> float:
+def one_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor,
+             loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, rdrop: float = 0.0, adversarial: float = 0.0) -> float:
     "Forward, backward, clip to norm 1 and update on the texts `group`; returns the mean loss, or NaN (and no update) when it or the gradient is not finite."
     import torch
     net.encoder.train()
@@ -212,7 +215,8 @@ def one_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: l
     optimizer.step()
     return loss
 
-def backward(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, y: torch.Tensor, loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], rdrop: float, adversarial: float) -> float:
+def backward(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, y: torch.Tensor,
+             loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], rdrop: float, adversarial: float) -> float:
     "Mean loss of the texts `group` with labels `y`; its gradient (with `adversarial` also that of the moved states) is left in the parameters."
     import torch
     start = 0 if states is None else net.freeze

@@ -56,7 +56,8 @@ def user_matrix(profiles: Sequence) -> tuple[np.ndarray, list[str]]:
         row[-1] = 0.25 if p.price_sensitivity is None else p.price_sensitivity / 2
     return M, names
 
-def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0, choose: str = "silhouette", texts: pd.DataFrame | None = None) -> list[Segment]:
+def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0, choose: str = "silhouette",
+                  texts: pd.DataFrame | None = None) -> list[Segment]:
     """Cluster users by interests and price sensitivity; largest group first.
 
     `n_segments` fixed, or chosen up to `max_segments` by "silhouette" or "stability" (see `planning.choose_clusters`);
@@ -351,7 +352,8 @@ class CampaignPlanner:
         self.embedder, self.log, self.seed, self.choose, self.max_segments = embedder, log, seed, choose, max_segments
         self.formats = tuple(formats)
 
-    def plan(self, profiles: Sequence, products: pd.DataFrame, trends: pd.DataFrame | None = None, brief: str = "", today: str | None = None, texts: pd.DataFrame | None = None, channels: pd.DataFrame | Sequence[ResponseCurve] | None = None, total: float | None = None,
+    def plan(self, profiles: Sequence, products: pd.DataFrame, trends: pd.DataFrame | None = None, brief: str = "", today: str | None = None,
+             texts: pd.DataFrame | None = None, channels: pd.DataFrame | Sequence[ResponseCurve] | None = None, total: float | None = None,
              traffic: dict | None = None) -> Campaign:
         """Campaign for user profiles and tables of products (item_id, title) and trends (text); `today` an ISO date, default now.
 

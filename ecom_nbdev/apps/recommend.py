@@ -442,7 +442,8 @@ class Recommender:
             ok = ok & (self.prices <= float(max_price))
         return None if ok.all() else ok
 
-    def recommend(self, profile_or_text: UserProfile | str | Sequence[str] | None = None, k: int = 10, category: str | None = None, min_price: float | None = None, max_price: float | None = None,
+    def recommend(self, profile_or_text: UserProfile | str | Sequence[str] | None = None, k: int = 10, category: str | None = None,
+                  min_price: float | None = None, max_price: float | None = None,
                   in_stock: bool = True, history: Sequence | None = None, repeat: bool = False, rerank: Callable | None = None) -> pd.DataFrame:
         """Best `k` products as DataFrame[item_id, score, reason], best first; filters narrow the catalogue before the search; nothing said, nothing found: empty.
         `history`: ids bought, in order of time (default: those of this user in the interactions); they are not offered again unless `repeat`.
