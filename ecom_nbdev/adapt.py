@@ -12,12 +12,17 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .core import EcomError, atomic_path, make_folder, progress, require, write_json
 from .models import resolve
 from .training import Checkpoint, fingerprint, rate_factor, train_batches, trainable
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # %% auto #0
 __all__ = ['Example', 'examples_of', 'write_gguf', 'adapt']
@@ -29,7 +34,7 @@ class Example:
     ids: list[int]
     start: int
 
-def examples_of(chats: Sequence[Sequence[dict]], answers: Sequence[str], tokenizer, max_tokens: int) -> list[Example]:
+def examples_of(chats: Sequence[Sequence[dict]], answers: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Example]:
     "Each chat in the model's own template, its answer, the end mark; cut at `max_tokens`; `EcomError` when nothing of an answer is left."
     made = []
     for i, (chat, answer) in enumerate(zip(chats, answers, strict=True)):
@@ -48,7 +53,7 @@ _ARCHITECTURES = ("qwen2", "qwen3")    # others turn rows of q and k around in G
 
 class _Upper:
     "The layers of a causal model from `frozen` on, with LoRA; the states under them are computed once an example, logits over the tokens of the answers only."
-    def __init__(self, model, name: str, rank: int, alpha: float, frozen: int, examples: Sequence[Example]):
+    def __init__(self, model: PreTrainedModel, name: str, rank: int, alpha: float, frozen: int, examples: Sequence[Example]):
         import torch
         from peft import LoraConfig, get_peft_model
         if model.config.model_type not in _ARCHITECTURES:
@@ -64,7 +69,7 @@ class _Upper:
         self.vocab = torch.tensor(sorted({t for e in examples for t in e.ids[e.start:]}), device=model.device)
         self.rows = model.get_output_embeddings().weight.detach()[self.vocab]
 
-    def _run(self, layers, norm, **inputs):
+    def _run(self, layers: torch.nn.ModuleList, norm: torch.nn.Module, **inputs: torch.Tensor) -> torch.Tensor:
         "Last states (b, n, d) of `layers` and `norm` in the place of all layers and the last norm."
         whole, last = self.inner.layers, self.inner.norm
         try:
@@ -73,7 +78,7 @@ class _Upper:
         finally:
             self.inner.layers, self.inner.norm = whole, last
 
-    def below(self, i: int):
+    def below(self, i: int) -> torch.Tensor:
         "States (n, d) of example `i` under the first trained layer, kept after the first time."
         import torch
         if self.states[i] is None:
@@ -81,7 +86,7 @@ class _Upper:
                 self.states[i] = self._run(self.inner.layers[:self.frozen], torch.nn.Identity(), input_ids=torch.tensor([self.examples[i].ids], device=self.device))[0]
         return self.states[i]
 
-    def loss(self, group: Sequence[int]):
+    def loss(self, group: Sequence[int]) -> tuple[torch.Tensor, int]:
         "Mean loss (nats) over the answer tokens of the examples `group`, and their number."
         import torch
         examples = [self.examples[int(i)] for i in group]

@@ -18,6 +18,8 @@ from .core import EcomError, progress
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ecom_nbdev.classify import CharModel, TextClassifier
+
 # %% auto #0
 __all__ = ['CANDIDATES', 'LICENCES', 'make', 'folder_mb', 'trial', 'choose_model', 'advise']
 
@@ -25,7 +27,7 @@ __all__ = ['CANDIDATES', 'LICENCES', 'make', 'folder_mb', 'trial', 'choose_model
 CANDIDATES = ("characters", "head", "head+characters", "sentiment")
 LICENCES = {"characters": "BSD-3（scikit-learn）", "head": "MIT（e5-small）", "head+characters": "MIT（e5-small）", "sentiment": "MIT（e5-small）", "full": "MIT（e5-small）"}
 
-def make(name: str):
+def make(name: str) -> CharModel | TextClassifier:
     "An untrained classifier of this name (see the table of candidates): `fit(X, y)`, `predict(X)`, `save(folder)`."
     from ecom_nbdev.classify import CharModel, TextClassifier
     known: dict[str, Callable] = {"characters": CharModel, "head": lambda: TextClassifier(mode="head"), "head+characters": lambda: TextClassifier(mode="head", lexical=True),

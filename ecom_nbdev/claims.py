@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def over_seeds(values: Sequence[float] | np.ndarray, judge: Callable[[float, flo
     mean, low, high = mean_interval(values)
     return Evidence(mean, low, high, judge(low, high))
 
-def rows(name: str, command: str = "", **where) -> list[dict]:
+def rows(name: str, command: str = "", **where: Any) -> list[dict]:
     "Rows of the newest record of bench/`name`.py whose columns equal `where`; `EcomError` where there is none."
     found = [r for r in bench_record(name, command)["rows"] if all(r.get(k) == v for k, v in where.items())]
     if not found:
@@ -75,9 +75,9 @@ def sure(yes: str, low: float, high: float, least: float, otherwise: str = "need
 # %% ../nbs/faq/claims.ipynb #55df4056
 CHECKS: dict[str, Callable[[], Evidence]] = {}
 
-def checks(claim_id: str):
+def checks(claim_id: str) -> Callable[[Callable[[], Evidence]], Callable[[], Evidence]]:
     "Register a function without arguments as the check of a claim."
-    def register(f):
+    def register(f: Callable[[], Evidence]) -> Callable[[], Evidence]:
         if claim_id in CHECKS:
             raise EcomError(f"{claim_id} 已经有一个检验（{CHECKS[claim_id].__name__}），请换一个编号。")
         CHECKS[claim_id] = f
@@ -182,7 +182,7 @@ def attention_formula() -> Evidence:
     "Share of 50 random cases in which softmax(QK'/sqrt(d))V equals torch's scaled_dot_product_attention to 1e-5."
     import torch
     from ecom_nbdev.theory.attention import attention
-    def equal(rng):
+    def equal(rng: np.random.Generator) -> bool:
         q, k, v = (rng.normal(size=(2, n, 16)).astype("f4") for n in (5, 7, 7))
         theirs = torch.nn.functional.scaled_dot_product_attention(*map(torch.tensor, (q, k, v))).numpy()
         return np.allclose(attention(q, k, v)[0], theirs, atol=1e-5)
@@ -213,7 +213,7 @@ def multi_head_formula() -> Evidence:
     "Share of 20 random cases in which the formula of multi-head attention equals torch.nn.MultiheadAttention to 1e-5."
     import torch
     from ecom_nbdev.theory.attention import multi_head, torch_weights
-    def equal(rng):
+    def equal(rng: np.random.Generator) -> bool:
         torch.manual_seed(int(rng.integers(1000)))
         layer = torch.nn.MultiheadAttention(16, 4, batch_first=True).eval()
         x = rng.normal(size=(2, 5, 16)).astype("f4")
@@ -332,7 +332,7 @@ def cross_entropy_formula() -> Evidence:
     "Share of 50 random cases in which -sum y log p equals torch's cross entropy from logits to 1e-5."
     import torch
     from ecom_nbdev.theory.attention import softmax
-    def equal(rng):
+    def equal(rng: np.random.Generator) -> bool:
         z, y = rng.normal(size=(4, 6)), rng.dirichlet(np.ones(6), 4)
         formula = -(y * np.log(softmax(z))).sum(1).mean()
         return np.isclose(formula, float(torch.nn.functional.cross_entropy(torch.tensor(z), torch.tensor(y))), atol=1e-5)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -21,9 +21,18 @@ from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, re
 from .training import fine_tune
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import torch
+    from peft import PeftModel
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.utils import Tags
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
     from ecom_nbdev.inference import OnnxClassifier
+
+    _T = TypeVar("_T")
 
 # %% auto #0
 __all__ = ['PREFIXES', 'SHIPPED', 'run_layers', 'mean_pool', 'TextNet', 'CharModel', 'TextClassifier', 'check_texts', 'net_class',
@@ -31,7 +40,7 @@ __all__ = ['PREFIXES', 'SHIPPED', 'run_layers', 'mean_pool', 'TextNet', 'CharMod
            'classifier_folder', 'load_classifier', 'merge_lora', 'base_encoder', 'prior_head']
 
 # %% ../nbs/practice/classify.ipynb #1dbe70cc
-def run_layers(encoder, hidden, mask, start: int, stop: int):
+def run_layers(encoder: PreTrainedModel, hidden: torch.Tensor, mask: torch.Tensor, start: int, stop: int) -> torch.Tensor:
     "Hidden states (n, length, d) after the layers `start`..`stop`-1 of a BERT-type encoder; `mask` is the attention_mask (n, length)."
     import torch
     bias = torch.zeros(mask.shape, dtype=hidden.dtype, device=hidden.device).masked_fill(mask == 0, torch.finfo(hidden.dtype).min)
@@ -40,7 +49,7 @@ def run_layers(encoder, hidden, mask, start: int, stop: int):
         hidden = out[0] if isinstance(out, tuple) else out
     return hidden
 
-def mean_pool(hidden, mask):
+def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     "Mean of the hidden states over the positions that `mask` keeps: (n, length, d) -> (n, d)."
     weights = mask[..., None].to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
@@ -48,7 +57,7 @@ def mean_pool(hidden, mask):
 # %% ../nbs/practice/classify.ipynb #f9d28164
 class TextNet:
     "Encoder, mean pooling and a linear head; holds the token ids and cached states of the texts that it is given."
-    def __init__(self, encoder, tok, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
+    def __init__(self, encoder: PreTrainedModel, tok: Tokenizer, num_labels: int, freeze: int = 0, prefix: str = "", max_length: int = 128, device: str = "cpu",
                  bf16: bool = False):
         import torch
         self.bf16, self.dropout, self.losses = bf16, 0.1, []
@@ -59,7 +68,7 @@ class TextNet:
         torch.nn.init.normal_(self.head.weight, std=0.02)
         torch.nn.init.zeros_(self.head.bias)
 
-    def autocast(self):
+    def autocast(self) -> AbstractContextManager:
         "Context in which matrix products run in bfloat16 where `bf16` is set."
         import torch
         return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16)
@@ -89,7 +98,7 @@ class TextNet:
         hidden = run_layers(self.encoder, self.encoder.embeddings(input_ids=x), mask, 0, self.freeze)
         return [hidden[row, :len(ids[i])].half().cpu().clone() for row, i in enumerate(group)]
 
-    def pooled(self, group: Sequence[int], ids: list[list[int]], states: list | None):
+    def pooled(self, group: Sequence[int], ids: list[list[int]], states: list | None) -> torch.Tensor:
         "Mean-pooled vectors (rows, d) of the texts `group`, from token ids or from the cached states."
         if states is None and not hasattr(self.encoder, "encoder"):
             x, mask = (t.to(self.device) for t in pad_ids([ids[i] for i in group], self.pad))
@@ -110,7 +119,7 @@ class TextNet:
         start = getattr(self.encoder.embeddings, "padding_idx", -1) + 1          # RoBERTa counts positions from there
         return self.encoder.embeddings(input_ids=x, **({"position_ids": padded(at) + start} if some else {})), mask
 
-    def through(self, hidden, mask, start: int):
+    def through(self, hidden: torch.Tensor, mask: torch.Tensor, start: int) -> torch.Tensor:
         "Mean-pooled vectors (rows, d) of hidden states that enter layer `start`."
         return mean_pool(run_layers(self.encoder, hidden, mask, start, len(self.encoder.encoder.layer)), mask)
 
@@ -145,7 +154,7 @@ class CharModel:
     "Character 1-3-gram TF-IDF with a linear SVM: the strong classical baseline, and the lexical half of `TextClassifier(lexical=True)`."
     def __init__(self, C: float = 0.5): self.C = C
 
-    def _vectorizer(self, **kw):
+    def _vectorizer(self, **kw: Any) -> TfidfVectorizer:
         from sklearn.feature_extraction.text import TfidfVectorizer
         return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, preprocessor=_writable, **kw)
 
@@ -230,16 +239,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.dropout, self.descriptions, self.train_tokens = dropout, descriptions, train_tokens
         self.layer_decay, self.rdrop, self.adversarial, self.calibrate = layer_decay, rdrop, adversarial, calibrate
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string, tags.input_tags.two_d_array, tags.input_tags.one_d_array = True, False, True
         return tags
 
     onnx_: OnnxClassifier | None = None       # the exported model that predicts, after `export_onnx`
     lexical_: CharModel | None
-    mixer_: tuple[np.ndarray, np.ndarray] | None
+    mixer_: tuple[np.ndarray, ...] | None
 
-    def fit(self, X: Sequence[str], y: Sequence, unlabeled: Sequence[str] | None = None, eval_set: tuple | None = None,
+    def fit(self, X: Sequence[str], y: Sequence | np.ndarray, unlabeled: Sequence[str] | None = None, eval_set: tuple | None = None,
             resume: bool = False) -> TextClassifier:
         "Train on texts `X` (n strings) with labels `y` (n values); `eval_set` (texts, labels) replaces the part held out of X; `resume` an interrupted training."
         self._check_params(unlabeled)
@@ -285,19 +294,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(1)]
 
-    def _fit_few(self, X, y, unlabeled, eval_set) -> TextClassifier:
+    def _fit_few(self, X: Sequence[str], y: Sequence | np.ndarray, unlabeled: Sequence[str] | None, eval_set: tuple | None) -> TextClassifier:
         "Mode fewshot: `FewShot` does the work and predicts."
         from ecom_nbdev.fewshot import FewShot
         self.few_ = FewShot(self.model, self.descriptions, max_length=self.max_length, seed=self.seed, device=self.device).fit(X, y, unlabeled, eval_set)
         self.classes_, self.history_, self.n_train_ = self.few_.classes_, self.few_.trials_, self.few_.n_train_
         return self
 
-    def _fitted(self, X):
+    def _fitted(self, X: _T) -> _T:
         if not hasattr(self, "net_") and self.onnx_ is None:
             raise EcomError("分类器还没有训练：请先调用 fit，或用 TextClassifier.load 载入。")
         return X
 
-    def _check_params(self, unlabeled) -> None:
+    def _check_params(self, unlabeled: Sequence[str] | None) -> None:
         if self.backend not in ("torch", "tensorflow"):
             raise EcomError(f"backend={self.backend!r} 无效：只能是 torch 或 tensorflow。")
         if self.backend == "tensorflow" and (self.mode in ("lora", "fewshot") or self.checkpoint or self.log_dir):
@@ -368,7 +377,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             known.update(zip(new, self.net_.vectors(new), strict=True))
         return np.stack([known[t] for t in X])
 
-    def _fit_head(self, X, codes) -> list[dict]:
+    def _fit_head(self, X: Sequence[str], codes: np.ndarray) -> list[dict]:
         "Logistic regression on standardized frozen vectors, folded into the linear head."
         import torch
         from sklearn.linear_model import LogisticRegression
@@ -387,7 +396,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             self.net_.head.bias.copy_(torch.from_numpy(bias))
         return [{"rows": len(X), "train_accuracy": round(float(lr.score(V, codes)), 4)}]
 
-    def _fine_tune(self, X, codes, Xv, yv, resume) -> list[dict]:
+    def _fine_tune(self, X: Sequence[str], codes: np.ndarray, Xv: Sequence[str], yv: np.ndarray, resume: bool) -> list[dict]:
         "Modes full and lora: choose what is trained, then run `fine_tune`."
         for p in self.net_.encoder.parameters():
             p.requires_grad_(False)
@@ -408,7 +417,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         options |= {"layer_decay": self.layer_decay, "rdrop": self.rdrop, "adversarial": self.adversarial}
         return fine_tune(self.net_, X, codes, Xv, yv, checkpoint=self.checkpoint, resume=resume, log_dir=self.log_dir, **options)
 
-    def _scale_head(self, V: np.ndarray, codes) -> None:
+    def _scale_head(self, V: np.ndarray, codes: np.ndarray) -> None:
         "Divide the head by the temperature that fits the validation part: the likeliest class stays, its probability becomes honest."
         import torch
         from ecom_nbdev.recipes import temperature
@@ -421,7 +430,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         "Put low-rank adapters (PEFT) beside every linear map of the layers that are not frozen."
         self.peft_ = add_lora(self.net_.encoder, self.lora_rank, self.net_.freeze)
 
-    def _fit_lexical(self, train, val, V: np.ndarray) -> None:
+    def _fit_lexical(self, train: tuple, val: tuple, V: np.ndarray) -> None:
         "Character n-grams on the training part; how both halves add up is learned on the validation part, whose vectors are V."
         from sklearn.linear_model import LogisticRegression
         self.lexical_ = CharModel().fit(*train)
@@ -434,7 +443,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             coef, bias = np.vstack([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
         self.mixer_ = (coef.astype(np.float32), bias.astype(np.float32))
 
-    def _mix_features(self, V: np.ndarray, X) -> np.ndarray:
+    def _mix_features(self, V: np.ndarray, X: Sequence[str]) -> np.ndarray:
         "What the mixer sees of vectors V and texts X: logits of the head, of the base's own head where it has the same classes, n-gram scores."
         heads = [self.net_.logits(V)] + ([V @ self.prior_["weight"].T + self.prior_["bias"]] if self.prior_ else [])
         return mix_features(heads, cast(CharModel, self.lexical_).scores(X))
@@ -460,7 +469,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             return load_exported(cls, folder)
         return load_classifier(cls, folder, device, backend)
 
-def check_texts(X) -> list[str]:
+def check_texts(X: Iterable[str]) -> list[str]:
     "X as a list of strings; `EcomError` names the first item that is none."
     X = [X] if isinstance(X, str) else list(X)
     for i, t in enumerate(X):
@@ -475,7 +484,7 @@ def net_class(backend: str) -> type[TextNet]:
     from ecom_nbdev.tfnet import TFTextNet
     return TFTextNet
 
-def set_dropout(encoder, rate: float) -> None:
+def set_dropout(encoder: PreTrainedModel, rate: float) -> None:
     "Make every dropout of a PyTorch encoder, and what its configuration says of it, `rate`."
     import torch
     encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = rate
@@ -492,7 +501,7 @@ def softmax(z: np.ndarray) -> np.ndarray:
     e = np.exp(z - z.max(1, keepdims=True))
     return e / e.sum(1, keepdims=True)
 
-def add_lora(encoder, rank: int, first_layer: int):
+def add_lora(encoder: PreTrainedModel, rank: int, first_layer: int) -> PeftModel:
     "Put PEFT adapters of `rank` (alpha = 2 rank) beside every linear map of the layers from `first_layer` on; returns the PeftModel."
     import warnings
     from peft import LoraConfig, get_peft_model
@@ -566,7 +575,7 @@ def classifier_folder(name: str | os.PathLike) -> Path | None:
         return asset(f"weights/{name}/classifier.json").parent
     return Path(name) if os.path.isfile(Path(name) / "classifier.json") else None      # a name too long for a path is no folder either
 
-def load_classifier(cls, name: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
+def load_classifier(cls: type[TextClassifier], name: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
     "Rebuild a `TextClassifier` from its folder or shipped name; `EcomError` when it is none or its files are broken."
     folder = classifier_folder(name)
     if folder is None:
@@ -579,7 +588,7 @@ def load_classifier(cls, name: str | os.PathLike, device: str | None = None, bac
         # 缺一个键、少一半字节、形状不对，各有各的异常，对用户只有一个意思
         raise EcomError(f"{folder} 里的分类器读不了（{type(e).__name__}：{str(e).splitlines()[0][:80] if str(e) else ''}），可能没有复制完：请重新复制，或重新训练。") from e
 
-def _read_classifier(cls, folder: Path, device: str | None, backend: str | None) -> TextClassifier:
+def _read_classifier(cls: type[TextClassifier], folder: Path, device: str | None, backend: str | None) -> TextClassifier:
     "The classifier that `save` wrote into a folder."
     from safetensors.torch import load_file
     info = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
@@ -607,14 +616,14 @@ def _read_classifier(cls, folder: Path, device: str | None, backend: str | None)
     clf.mixer_ = None if info["mixer"] is None else tuple(np.array(m, np.float32) for m in info["mixer"])
     return clf
 
-def merge_lora(encoder, state: dict, rank: int, first_layer: int):
+def merge_lora(encoder: PreTrainedModel, state: dict, rank: int, first_layer: int) -> PreTrainedModel:
     "A copy of `encoder` with the adapter weights `state` added into its own."
     from peft import set_peft_model_state_dict
     peft = add_lora(copy.deepcopy(encoder), rank, first_layer)
     set_peft_model_state_dict(peft, state)
     return peft.merge_and_unload().eval()
 
-def base_encoder(name: str | os.PathLike, device: str = "cpu"):
+def base_encoder(name: str | os.PathLike, device: str = "cpu") -> tuple[PreTrainedModel, Tokenizer, str]:
     "(encoder, tokenizer, prefix) of a model name, folder, Hub id or of a saved classifier, whose own encoder is taken."
     if (folder := classifier_folder(name)) is not None:
         clf = _saved_encoder(str(name), folder, device)

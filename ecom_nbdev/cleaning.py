@@ -10,10 +10,14 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .core import EcomError
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 # %% auto #0
 __all__ = ['nfkc', 'normalize', 'is_filler', 'spam_reason', 'is_spam', 'copied']
@@ -39,7 +43,7 @@ _SYSTEM = (r"(?:此|该)用户(?:没有|未)填写(?:任何)?评[价论](?:内�
 _NOISE = re.compile(f"(?:{_SYSTEM})[。.!！~～]*")
 
 @functools.lru_cache(maxsize=1)
-def _t2s():
+def _t2s() -> OpenCC:
     import opencc
     return opencc.OpenCC("t2s")
 

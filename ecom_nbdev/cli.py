@@ -9,13 +9,19 @@ import errno
 import functools
 import json
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional, cast
+from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 
 import typer
 
 from .core import EcomError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecom_nbdev.apps.pipeline import MarketingPipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="AI大语言模型在电商营销中的实践：分类、画像、推荐、广告、活动文案。退出码：0 完成，2 用法或输入不可用，3 完成但有行被拒。")
@@ -32,11 +38,11 @@ __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn'
            'book', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
-def command(group: typer.Typer, name: str):
+def command(group: typer.Typer, name: str) -> Callable[[Callable], Callable]:
     "Register a function as the command `name` of `group`; an `EcomError`, or a file that the system refuses, becomes one sentence and its exit code."
-    def wrap(f):
+    def wrap(f: Callable) -> Callable:
         @functools.wraps(f)
-        def run(*args, **kw):
+        def run(*args: Any, **kw: Any) -> Any:
             try:
                 return f(*args, **kw)
             except EcomError as e:
@@ -57,7 +63,7 @@ def command(group: typer.Typer, name: str):
         return group.command(name)(run)
     return wrap
 
-def show(table, as_json: bool, title: str = "") -> None:
+def show(table: pd.DataFrame, as_json: bool, title: str = "") -> None:
     "Print a DataFrame to standard output: JSON records, or a table for people."
     if as_json:
         typer.echo(table.to_json(orient="records", force_ascii=False, date_format="iso"))
@@ -152,7 +158,7 @@ def predict(texts: Annotated[Path, typer.Argument(help="待预测的文本表。
     finish(f"{len(result)} 行已预测" + (f"，写到 {out}" if out else ""), rejected, out or texts)
 
 # %% ../nbs/apps/cli.ipynb #9253161e
-def load_profiles(path: Path, text: str, out: Path, products=None) -> tuple:
+def load_profiles(path: Path, text: str, out: Path, products: pd.DataFrame | None = None) -> tuple:
     "(profiles, rejected rows) from a table of texts, or from the JSON that `ecom profile` wrote."
     from ecom_nbdev.apps.profile import Profiler, UserProfile
     if path.suffix.lower() == ".json":
@@ -292,7 +298,7 @@ def told(stage: str, seconds: float) -> None:
     from ecom_nbdev.apps.pipeline import STAGE_NAMES
     typer.echo(f"{STAGE_NAMES[stage]}：{seconds:.1f} 秒", err=True)
 
-def go(pipeline, as_json: bool, only=()) -> None:
+def go(pipeline: MarketingPipeline, as_json: bool, only: Sequence[str] = ()) -> None:
     "Run a `MarketingPipeline` and say what came out."
     if pipeline.out.exists() and not pipeline.out.is_dir():
         raise EcomError(f"--out {pipeline.out} 是一个文件，请给出文件夹。")
@@ -485,7 +491,7 @@ def data_get(name: Annotated[str, typer.Argument(help="数据集名。")], out: 
     finish(f"{name} 的 {len(table)} 行，写到 {write_table(out, table)}", 0, None)
 
 # %% ../nbs/apps/cli.ipynb #c9661024
-def book_files():
+def book_files() -> Iterator[tuple[str, bytes]]:
     "(path inside the book, bytes) of every notebook and picture: from the archive in the wheel, which holds no outputs, else from nbs/ of the checkout."
     import importlib
     import tarfile
@@ -554,7 +560,7 @@ def doctor(as_json: Json = False) -> None:
     import pandas as pd
     from ecom_nbdev.core import cache_dir, n_threads
     from ecom_nbdev.models import catalog, hub_url, reachable, sources
-    def installed(p):
+    def installed(p: str) -> str:
         try:
             return version(p)
         except PackageNotFoundError:

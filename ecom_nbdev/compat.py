@@ -11,13 +11,19 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .core import EcomError, atomic_path, make_folder
 from .models import resolve
 from .tfnet import bert_variables, from_keras, keras_bert, load_tf
+
+if TYPE_CHECKING:
+    import keras
+    from keras.callbacks import History
+    from numpy.typing import ArrayLike
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 # %% auto #0
 __all__ = ['INPUTS', 'AutoTokenizer', 'read_tensors', 'read_config', 'token_array', 'model_inputs', 'check_labels',
@@ -26,7 +32,7 @@ __all__ = ['INPUTS', 'AutoTokenizer', 'read_tensors', 'read_config', 'token_arra
 # %% ../nbs/practice/compat.ipynb #f5c9bc17
 class _ForTF:
     "Mixed into a Transformers tokenizer: `return_tensors='tf'` gives int32 NumPy arrays, which Keras and scikit-learn both take."
-    def __call__(self, text=None, *args, return_tensors: str | None = None, **kw):
+    def __call__(self, text: Any = None, *args: Any, return_tensors: str | None = None, **kw: Any) -> Any:
         if isinstance(text, (list, tuple)) and (bad := [i for i, t in enumerate(text) if not isinstance(t, (str, list, tuple))]):
             raise EcomError(f"第 {bad[0] + 1} 条不是文本（{type(text[bad[0]]).__name__}）：请先去掉空值或转换成字符串。")
         if return_tensors != "tf":
@@ -40,7 +46,7 @@ class _ForTF:
 class AutoTokenizer:
     "`transformers.AutoTokenizer` whose `return_tensors='tf'` works without TensorFlow classes in Transformers."
     @classmethod
-    def from_pretrained(cls, name: str | os.PathLike, **kw):
+    def from_pretrained(cls, name: str | os.PathLike, **kw: Any) -> PreTrainedTokenizerBase:
         "The tokenizer of a name of `models.REGISTRY`, a folder or a Hub id; `EcomError` when it cannot be had."
         from transformers import AutoTokenizer as Transformers
         folder = resolve(name)
@@ -65,7 +71,7 @@ def read_tensors(folder: Path) -> dict[str, np.ndarray]:
     rename = lambda k: k.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")  # noqa: E731
     return {rename(k): v.astype(np.float32) for k, v in tensors.items()}
 
-def read_config(folder: Path, num_labels: int | None):
+def read_config(folder: Path, num_labels: int | None) -> PretrainedConfig:
     "Transformers configuration of `folder` with `num_labels` classes (None: as saved, else 2)."
     from transformers import AutoConfig
     if num_labels is not None and (not isinstance(num_labels, (int, np.integer)) or num_labels < 1):
@@ -78,7 +84,7 @@ def read_config(folder: Path, num_labels: int | None):
 # %% ../nbs/practice/compat.ipynb #df3c3bb8
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
-def token_array(x, vocab_size: int | None = None) -> np.ndarray:
+def token_array(x: ArrayLike, vocab_size: int | None = None) -> np.ndarray:
     "int32 (n, length); `EcomError` for texts, rows of unlike length and ids outside the vocabulary."
     try:
         a = np.asarray(x)
@@ -90,7 +96,7 @@ def token_array(x, vocab_size: int | None = None) -> np.ndarray:
         raise EcomError(f"input_ids 里有编号 {a.max() if a.max() >= vocab_size else a.min()}，词表只有 0 到 {vocab_size - 1}：分词器与模型不是一对。")
     return a.astype(np.int32)
 
-def model_inputs(x, vocab_size: int):
+def model_inputs(x: Any, vocab_size: int) -> Any:
     "What Keras takes, from an array or a tokenizer's dictionary; tf.data and generators pass unchanged."
     if isinstance(x, Mapping):
         if "input_ids" not in x:
@@ -98,7 +104,7 @@ def model_inputs(x, vocab_size: int):
         return {k: token_array(x[k], vocab_size if k == "input_ids" else None) for k in INPUTS if k in x}
     return token_array(x, vocab_size) if isinstance(x, (list, tuple, str)) or hasattr(x, "shape") else x
 
-def check_labels(y, n: int | None, num_labels: int):
+def check_labels(y: ArrayLike, n: int | None, num_labels: int) -> np.ndarray:
     "Labels as an array; `EcomError` for texts, a wrong number of rows and classes outside 0..num_labels-1."
     y = np.asarray(y)
     if y.dtype.kind not in "iubf":
@@ -116,22 +122,22 @@ class SequenceClassifierOutput(NamedTuple):
 
 class _Verbs:
     "`fit`, `evaluate`, `predict`, `save_pretrained` of the classifier: checked inputs, outputs with `.logits`, Hugging Face's file format."
-    def __call__(self, input_ids=None, *args, **kw):
+    def __call__(self, input_ids: Any = None, *args: Any, **kw: Any) -> Any:
         return super().__call__(dict(input_ids) if isinstance(input_ids, Mapping) else input_ids, *args, **kw)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
         return super().compute_loss(x, y, y_pred.logits, sample_weight, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
         return super().compute_metrics(x, y, y_pred.logits, sample_weight)
 
-    def _pair(self, x, y):
+    def _pair(self, x: Any, y: ArrayLike | None) -> tuple[Any, np.ndarray | None, int | None]:
         "(inputs, labels, number of rows or None), checked."
         x = model_inputs(x, self.config.vocab_size)
         n = len(x["input_ids"] if isinstance(x, dict) else x) if isinstance(x, (dict, np.ndarray)) else None
         return x, None if y is None else check_labels(y, n, self.config.num_labels), n
 
-    def fit(self, x=None, y=None, *args, validation_split: float = 0.0, validation_data=None, **kw):
+    def fit(self, x: Any = None, y: ArrayLike | None = None, *args: Any, validation_split: float = 0.0, validation_data: Any = None, **kw: Any) -> History:
         "As keras.Model.fit; a `validation_split` that would leave one part empty is left out, with a warning."
         x, y, n = self._pair(x, y)
         if validation_split and n is not None and math.floor(n * (1 - validation_split)) in (0, n):
@@ -141,11 +147,11 @@ class _Verbs:
             validation_data = (*self._pair(*validation_data[:2])[:2], *validation_data[2:])
         return super().fit(x, y, *args, validation_split=validation_split, validation_data=validation_data, **kw)
 
-    def evaluate(self, x=None, y=None, *args, **kw):
+    def evaluate(self, x: Any = None, y: ArrayLike | None = None, *args: Any, **kw: Any) -> float | list[float] | dict[str, float]:
         "As keras.Model.evaluate."
         return super().evaluate(*self._pair(x, y)[:2], *args, **kw)
 
-    def predict(self, x, *args, **kw) -> SequenceClassifierOutput:
+    def predict(self, x: Any, *args: Any, **kw: Any) -> SequenceClassifierOutput:
         "As keras.Model.predict; `.logits` is float32 (n, num_labels)."
         return super().predict(self._pair(x, None)[0], *args, **kw)
 
@@ -153,7 +159,7 @@ class _Verbs:
         "Write config.json and model.safetensors as Hugging Face's BertForSequenceClassification reads them."
         return save_bert(self, make_folder(folder))
 
-def save_bert(model, folder: Path) -> Path:
+def save_bert(model: keras.Model, folder: Path) -> Path:
     "Write `model` (encoder, pooler, classifier) to `folder` in Hugging Face's format."
     from safetensors.numpy import save_file
     tensors = {f"bert.{k}": from_keras(v) for k, v in bert_variables(model.backbone).items()}
@@ -166,14 +172,14 @@ def save_bert(model, folder: Path) -> Path:
 
 # %% ../nbs/practice/compat.ipynb #a5827c19
 @functools.cache
-def bert_classifier_class():
+def bert_classifier_class() -> type[keras.Model]:
     "The class TFBertForSequenceClassification, a keras.Model; made on first use, because Keras takes seconds to load."
     keras = load_tf()
     ops = keras.ops
 
     class TFBertForSequenceClassification(_Verbs, keras.Model):
         "KerasHub's BERT, pooler, dropout and a linear classifier: `config` of Transformers, `tensors` by Hugging Face name."
-        def __init__(self, config, tensors: Mapping[str, np.ndarray]):
+        def __init__(self, config: PretrainedConfig, tensors: Mapping[str, np.ndarray]):
             super().__init__()
             self.config, self.backbone = config, keras_bert(config.to_dict(), tensors)
             rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
@@ -186,7 +192,7 @@ def bert_classifier_class():
                     raise EcomError(f"检查点的头有 {len(tensors['classifier.bias'])} 个类别，与 num_labels={config.num_labels} 不符：请改 num_labels，或从没有头的模型开始。")
                 self.classifier.set_weights([tensors["classifier.weight"].T, tensors["classifier.bias"]])
 
-        def call(self, input_ids, attention_mask=None, token_type_ids=None, training=False):
+        def call(self, input_ids: Any, attention_mask: Any = None, token_type_ids: Any = None, training: bool = False) -> SequenceClassifierOutput:
             if isinstance(input_ids, dict):
                 attention_mask, token_type_ids = (input_ids.get(k) for k in INPUTS[1:])
                 input_ids = input_ids["input_ids"]
@@ -200,7 +206,7 @@ def bert_classifier_class():
 class TFAutoModelForSequenceClassification:
     "Stands in for the class that Transformers 5 no longer has."
     @classmethod
-    def from_pretrained(cls, name: str | os.PathLike, num_labels: int | None = None):
+    def from_pretrained(cls, name: str | os.PathLike, num_labels: int | None = None) -> keras.Model:
         """A keras.Model on TensorFlow from a BERT-type safetensors folder, a name of `models.REGISTRY` or a Hub id.
 
         It has Keras's verbs, returns `.logits`, and `save_pretrained` writes what Transformers' BertForSequenceClassification reads. A head that

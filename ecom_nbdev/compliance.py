@@ -9,12 +9,17 @@ import csv
 import re
 import unicodedata
 from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import add
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .core import EcomError, asset
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'COLUMNS', 'STRICT_CATEGORIES', 'BOOK_CATEGORIES', 'READER_PARTS', 'READER_THRESHOLD', 'READER_DOUBT',
@@ -100,7 +105,7 @@ def _plain() -> re.Pattern:
         at = chr(ord(c) + 1)
     return re.compile(rf"[{chars}{at}-龥]+|(?s:.)")
 
-def _units(text: str):
+def _units(text: str) -> Iterator[tuple[str, int, int]]:
     "Yield (text, start, end) of what folds as one unit: a run of plain characters, another character, a tag, or a character reference."
     at = 0
     runs = _plain()
@@ -120,7 +125,8 @@ def _units(text: str):
 
 def _fold(text: str) -> tuple[str, list[int], list[int]]:
     "(folded text, start of each folded character in `text`, its end)."
-    out, starts, ends = [], [], []
+    out: list = []
+    starts, ends = [], []
     held, last = None, "s"
     for c, i, j in _units(text):
         if len(c) > 1:
@@ -189,7 +195,7 @@ def _index() -> tuple[dict[str, list[tuple]], re.Pattern, list[Rule]]:
     single = re.compile("[" + re.escape("".join(h for h in index if len(h) == 1)) + "]")
     return index, single, scanned
 
-def _hits(folded: str):
+def _hits(folded: str) -> Iterator[tuple[int, int, Rule, str]]:
     "Yield (start, end, rule, suggestion) in folded positions, before exceptions."
     index, single, scanned = _index()
     at = [(i, index[p]) for i, p in enumerate(map(add, folded, folded[1:])) if p in index]
@@ -329,7 +335,7 @@ def _severity(rule: Rule, category: str | None) -> str:
         return "low"
     return rule.severity
 
-def _allowed(folded: str, hits) -> list[tuple]:
+def _allowed(folded: str, hits: Iterable[tuple]) -> list[tuple]:
     "The `hits` that no exception covers and no evidence grounds."
     kept = []
     for s, e, r, sug in hits:
@@ -338,7 +344,7 @@ def _allowed(folded: str, hits) -> list[tuple]:
             kept.append((s, e, r, sug))
     return kept
 
-def _require_text(text) -> str:
+def _require_text(text: Any) -> str:
     "`text` when it is a str, else `EcomError`."
     if not isinstance(text, str):
         raise EcomError(f"要检查的文案必须是字符串，收到的是 {type(text).__name__}：空值请先换成空字符串。")
@@ -370,7 +376,7 @@ def _soften_titles(text: str, found: list[Violation]) -> list[Violation]:
     if not spans:
         return found
 
-    def inside(v):
+    def inside(v: Violation) -> bool:
         return any(a < v.start and v.end < b and b - a >= v.end - v.start + 4 for a, b in spans)
     return [replace(v, severity="low") if inside(v) else v for v in found]
 
@@ -467,7 +473,7 @@ def _folded(text: str) -> str:
     return _fold(text)[0]
 
 @lru_cache(maxsize=2)
-def _reader(catalogue: bool = True, parts: tuple[str, ...] = READER_PARTS):
+def _reader(catalogue: bool = True, parts: tuple[str, ...] = READER_PARTS) -> Pipeline:
     "Folded characters' 1-3-gram TF-IDF and logistic regression, fitted on `parts` of the labelled sentences and, as lawful copy, the demo `catalogue`'s descriptions."
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,13 @@ import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, set_dropout, softmax
-from .core import EcomError, atomic_path, make_folder, peak_mb, require, write_json
+from .core import Classifier, EcomError, atomic_path, make_folder, peak_mb, require, write_json
 from .inference import check_encoder, export_onnx, plain_encoder, read_export, same_length, trim_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+    from onnx import ModelProto
 
 # %% auto #0
 __all__ = ['PATTERNS', 'QUANTIZERS', 'POWERCAP', 'editable', 'check_share', 'layers_of', 'linear_maps', 'two_of_four',
@@ -69,7 +71,7 @@ def linear_maps(clf: TextClassifier) -> list:
 # %% ../nbs/frontier/compress.ipynb #f0a7a7cf
 PATTERNS = ("unstructured", "2:4")
 
-def two_of_four(w):
+def two_of_four(w: torch.Tensor) -> torch.Tensor:
     "Boolean tensor like `w` (out, in): True at the two largest of every four neighbours of a row; `in` must be a multiple of 4."
     import torch
     if w.shape[1] % 4:
@@ -77,7 +79,7 @@ def two_of_four(w):
     groups = w.abs().reshape(len(w), -1, 4)
     return torch.zeros_like(groups, dtype=torch.bool).scatter_(-1, groups.topk(2, -1).indices, True).reshape(w.shape)
 
-def prune_magnitude(model, sparsity: float = 0.5, pattern: str = "unstructured") -> TextClassifier:
+def prune_magnitude(model: TextClassifier | str | os.PathLike, sparsity: float = 0.5, pattern: str = "unstructured") -> TextClassifier:
     """A classifier whose linear maps have the smallest `sparsity` of their weights at zero, or two of every four (`pattern` "2:4").
 
     Sizes and speed stay: dense kernels multiply zeros too. Errors: `EcomError` for a sparsity outside (0, 1), another share or width with "2:4", an unknown pattern.
@@ -102,8 +104,8 @@ def channel_power(clf: TextClassifier, texts: Sequence[str]) -> dict[str, np.nda
     "Mean square of what each input channel adds to the output of each `output.dense` map (attention and feed-forward), over `texts`, by the map's name."
     import torch
     net, total, count = clf.net_, {}, 0
-    def watch(name, m):
-        def hook(module, inputs):
+    def watch(name: str, m: torch.nn.Linear) -> torch.utils.hooks.RemovableHandle:
+        def hook(module: torch.nn.Module, inputs: tuple) -> None:
             total[name] = total.get(name, 0) + inputs[0].detach().double().square().flatten(0, -2).sum(0)
         return m.register_forward_pre_hook(hook)
     maps = {n: m for n, m in net.encoder.named_modules() if n.endswith("output.dense")}
@@ -121,7 +123,7 @@ def channel_power(clf: TextClassifier, texts: Sequence[str]) -> dict[str, np.nda
         raise EcomError("没有文本，量不出哪些部分不重要：请给出几十条以上的文本。")
     return {n: (total[n] / count * m.weight.detach().double().square().sum(0)).cpu().numpy() for n, m in maps.items()}
 
-def prune_heads(model, texts: Sequence[str], drop: int = 4) -> TextClassifier:
+def prune_heads(model: TextClassifier | str | os.PathLike, texts: Sequence[str], drop: int = 4) -> TextClassifier:
     """A classifier without the `drop` attention heads of each layer that add least over `texts`: their weights are zero here, and gone in `export`.
 
     Errors: `EcomError` for a number of heads that leaves none, and without texts.
@@ -142,7 +144,7 @@ def prune_heads(model, texts: Sequence[str], drop: int = 4) -> TextClassifier:
                 m.weight[rows], m.bias[rows] = 0, 0
     return out
 
-def prune_neurons(model, texts: Sequence[str], sparsity: float = 0.5) -> TextClassifier:
+def prune_neurons(model: TextClassifier | str | os.PathLike, texts: Sequence[str], sparsity: float = 0.5) -> TextClassifier:
     "A classifier whose feed-forward layers have lost the share `sparsity` of their neurons, those that add least over `texts`."
     out = editable(model)
     power, left = channel_power(out, texts), 0
@@ -155,7 +157,7 @@ def prune_neurons(model, texts: Sequence[str], sparsity: float = 0.5) -> TextCla
     out.net_.encoder.config.intermediate_size = left
     return out
 
-def narrow(linear, keep: np.ndarray, rows: bool) -> None:
+def narrow(linear: torch.nn.Linear, keep: np.ndarray, rows: bool) -> None:
     "Keep only the outputs (`rows`) or inputs `keep` of a linear map, in place."
     import torch
     w = linear.weight.detach()
@@ -169,7 +171,7 @@ def spread(total: int, keep: int) -> list[int]:
     "`keep` layer numbers out of `total`, evenly spread, the first and the last among them (one alone: the first)."
     return [round(i * (total - 1) / max(1, keep - 1)) for i in range(keep)]
 
-def drop_layers(model, keep: int | Sequence[int]) -> TextClassifier:
+def drop_layers(model: TextClassifier | str | os.PathLike, keep: int | Sequence[int]) -> TextClassifier:
     "A classifier with only the layers `keep` (numbers from 0, ascending), or that many evenly spread ones; nothing is trained. Errors: `EcomError`."
     import torch
     out = editable(model)
@@ -187,7 +189,7 @@ def truncated(w: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     root = np.sqrt(s[:rank])
     return (u[:, :rank] * root).astype(np.float32), (root[:, None] * v[:rank]).astype(np.float32)
 
-def low_rank(model, rank: int) -> TextClassifier:
+def low_rank(model: TextClassifier | str | os.PathLike, rank: int) -> TextClassifier:
     "A classifier whose linear maps are replaced by their nearest ones of rank `rank`, multiplied out here; `factor` keeps the two factors apart in ONNX."
     import torch
     out = editable(model)
@@ -199,7 +201,7 @@ def low_rank(model, rank: int) -> TextClassifier:
             m.weight.copy_(torch.from_numpy(a @ b))
     return out
 
-def factor(model, rank: int):
+def factor(model: ModelProto, rank: int) -> ModelProto:
     "A copy of an ONNX model in which every product with a constant matrix (m, n) is two products through `rank` channels, where that saves weights."
     onnx = require("onnx", "onnx")
     out = copy.deepcopy(model)
@@ -220,7 +222,7 @@ def factor(model, rank: int):
     return out
 
 # %% ../nbs/frontier/compress.ipynb #71f92318
-def trim_vocabulary(model, texts: Sequence[str]) -> TextClassifier:
+def trim_vocabulary(model: TextClassifier | str | os.PathLike, texts: Sequence[str]) -> TextClassifier:
     "A classifier whose vocabulary keeps special pieces, single characters and what `texts` need; on `texts` it computes the same. Errors: `EcomError`."
     import torch
     out = editable(model)
@@ -244,14 +246,14 @@ def soft_targets(proba: np.ndarray, temperature: float = 2.0, codes: np.ndarray 
         soft = (1 - hard) * soft + hard * np.eye(soft.shape[1])[codes]
     return soft.astype(np.float32)
 
-def _class_codes(clf, labels: Sequence) -> np.ndarray:
+def _class_codes(clf: Classifier, labels: Sequence) -> np.ndarray:
     "Column of each label in `classes_`; `EcomError` for a label that the teacher does not know."
     index = {c: i for i, c in enumerate(clf.classes_.tolist())}
     if unknown := [v for v in np.asarray(labels).tolist() if v not in index]:
         raise EcomError(f"标签 {unknown[0]!r} 不在老师的类别里（{'、'.join(map(str, index))}）：请检查 labels。")
     return np.array([index[v] for v in np.asarray(labels).tolist()])
 
-def _held_out(teacher, texts: list[str], target: np.ndarray, valid: tuple | None, seed: int):
+def _held_out(teacher: Classifier, texts: list[str], target: np.ndarray, valid: tuple | None, seed: int) -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
     "(texts, targets, validation texts, codes): `valid` as given, or a tenth of the texts with the class that their target prefers."
     if valid is not None:
         return texts, target, check_texts(valid[0]), _class_codes(teacher, valid[1])
@@ -259,9 +261,9 @@ def _held_out(teacher, texts: list[str], target: np.ndarray, valid: tuple | None
     test, train = np.split(order, [max(1, len(texts) // 10)])
     return [texts[i] for i in train], target[train], [texts[i] for i in test], target[test].argmax(1)
 
-def distill(teacher, texts: Sequence[str], layers: int | Sequence[int] = 4, labels: Sequence | None = None, valid: tuple | None = None, *,
-            student=None, targets: np.ndarray | None = None, epochs: int = 3, temperature: float = 2.0, hard: float = 0.3,
-            learning_rate: float = 2e-4, train_tokens: int | None = None, seed: int = 0, checkpoint=None, resume: bool = False) -> TextClassifier:
+def distill(teacher: TextClassifier, texts: Sequence[str], layers: int | Sequence[int] = 4, labels: Sequence | None = None, valid: tuple | None = None, *,
+            student: TextClassifier | str | os.PathLike | None = None, targets: np.ndarray | None = None, epochs: int = 3, temperature: float = 2.0, hard: float = 0.3,
+            learning_rate: float = 2e-4, train_tokens: int | None = None, seed: int = 0, checkpoint: str | os.PathLike | None = None, resume: bool = False) -> TextClassifier:
     """A classifier of a few `layers` that learns the probabilities of `teacher` on `texts` (Hinton et al. 2015, arXiv 1503.02531).
 
     `labels` the true ones, which count `hard`; `valid` (texts, labels) chooses the epoch (default: a tenth of the texts); `student` what to begin with (default: evenly
@@ -291,7 +293,7 @@ def distill(teacher, texts: Sequence[str], layers: int | Sequence[int] = 4, labe
     net.encoder.eval()
     return out
 
-def _check_distill(n: int, labels, targets, epochs: int, temperature: float, hard: float) -> None:
+def _check_distill(n: int, labels: Sequence | None, targets: np.ndarray | None, epochs: int, temperature: float, hard: float) -> None:
     "`EcomError` for options of `distill` that cannot be met."
     if epochs < 1:
         raise EcomError(f"epochs={epochs!r} 无效：至少训练 1 轮，否则学生什么也没有学。")
@@ -306,7 +308,8 @@ def _check_distill(n: int, labels, targets, epochs: int, temperature: float, har
             raise EcomError(f"{name} 有 {len(given)} 个，文本有 {n} 条，数目必须相等。")
 
 # %% ../nbs/frontier/compress.ipynb #e7c98c7f
-def distill_ngrams(teacher, texts: Sequence[str], labels: Sequence | None = None, *, targets: np.ndarray | None = None, hard: float = 0.5, alpha: float = 1.0) -> CharModel:
+def distill_ngrams(teacher: Classifier, texts: Sequence[str], labels: Sequence | None = None, *, targets: np.ndarray | None = None, hard: float = 0.5,
+                   alpha: float = 1.0) -> CharModel:
     """Character n-grams with linear weights (ridge regression, penalty `alpha`) that learn the probabilities of `teacher` on `texts`.
 
     `labels`, `targets` and `hard` as in `distill`; scores (n, 1) above 0 mean the second of two classes. Errors: `EcomError` as there.
@@ -323,7 +326,7 @@ def distill_ngrams(teacher, texts: Sequence[str], labels: Sequence | None = None
     return out
 
 # %% ../nbs/frontier/compress.ipynb #6b1e4a32
-def without_dead_heads(model) -> TextClassifier:
+def without_dead_heads(model: TextClassifier | str | os.PathLike) -> TextClassifier:
     "A classifier for export whose attention heads with zero outputs are gone, as many in each layer as the fullest layer allows; it cannot be saved."
     out = editable(model)
     config, alive = out.net_.encoder.config, []
@@ -341,7 +344,7 @@ def without_dead_heads(model) -> TextClassifier:
     config.num_attention_heads = int(left)
     return out
 
-def export(model, folder: str | os.PathLike, quantize: str | None = "int8") -> Path:
+def export(model: TextClassifier | str | os.PathLike, folder: str | os.PathLike, quantize: str | None = "int8") -> Path:
     "Write a classifier to `folder` for ONNX Runtime as `inference.export_onnx` does, without its dead heads; `TextClassifier.load(folder)` reads it."
     return export_onnx(without_dead_heads(model), folder, quantize)
 
@@ -367,7 +370,7 @@ def quantize(source: str | os.PathLike, folder: str | os.PathLike, method: str =
     return write_graph(source, folder, made, method)
 
 @contextlib.contextmanager
-def _no_advice():
+def _no_advice() -> Iterator[None]:
     "ONNX Runtime's quantizers advise by the root logger and divide by the scale of groups of zeros: neither concerns the user."
     import logging
     was = logging.root.manager.disable
@@ -378,7 +381,7 @@ def _no_advice():
     finally:
         logging.disable(was)
 
-def write_graph(source: str | os.PathLike, folder: str | os.PathLike, model, method: str) -> Path:
+def write_graph(source: str | os.PathLike, folder: str | os.PathLike, model: ModelProto, method: str) -> Path:
     "Write `model` to `folder` beside the tokenizer and the record of the exported folder `source`."
     import hashlib
     raw, info, folder = model.SerializeToString(), read_export(Path(source)), make_folder(folder)
@@ -390,13 +393,13 @@ def write_graph(source: str | os.PathLike, folder: str | os.PathLike, model, met
     write_json(folder / "onnx.json", info | {"quantize": method, "graphs": {"model.onnx": {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}}})
     return folder
 
-def _token_ids(source, texts: Sequence[str]) -> list[np.ndarray]:
+def _token_ids(source: str | os.PathLike, texts: Sequence[str]) -> list[np.ndarray]:
     "int64 (1, length) for each text, by the tokenizer of an exported folder."
     from tokenizers import Tokenizer
     tok = Tokenizer.from_file(str(Path(source) / "onnx_tokenizer.json"))
     return [np.array([e.ids]) for e in tok.encode_batch(list(texts))]
 
-def _dynamic(model):
+def _dynamic(model: ModelProto) -> ModelProto:
     "8-bit weights, a scale for each output; activations are scaled anew in every batch; the embedding has one scale."
     import tempfile
 
@@ -405,29 +408,29 @@ def _dynamic(model):
         quantize_dynamic(model, Path(tmp) / "q.onnx", ["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QInt8)
         return require("onnx", "onnx").load(Path(tmp) / "q.onnx")
 
-def _static(model, ids: Sequence[np.ndarray]):
+def _static(model: ModelProto, ids: Sequence[np.ndarray]) -> ModelProto:
     "8-bit weights and activations whose range is the smallest and largest value over the texts `ids`."
     import tempfile
 
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):
-        def __init__(self): self.rows = iter(ids)
-        def get_next(self): return next(({"input_ids": r} for r in self.rows), None)
+        def __init__(self) -> None: self.rows = iter(ids)
+        def get_next(self) -> dict[str, np.ndarray] | None: return next(({"input_ids": r} for r in self.rows), None)
 
     with tempfile.TemporaryDirectory() as tmp:
         quantize_static(model, Path(tmp) / "q.onnx", Reader(), QuantFormat.QDQ, ["MatMul", "Gather"], per_channel=True,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
         return require("onnx", "onnx").load(Path(tmp) / "q.onnx")
 
-def _four_bits(model, ops: Sequence[str] = ("MatMul", "Gather")):
+def _four_bits(model: ModelProto, ops: Sequence[str] = ("MatMul", "Gather")) -> ModelProto:
     "4-bit weights in groups of 32 with a scale each; matrix products are done in 8 bits."
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     work = MatMulNBitsQuantizer(model, block_size=32, is_symmetric=True, accuracy_level=4, op_types_to_quantize=tuple(ops))
     work.process()
     return work.model.model
 
-def fused(model):
+def fused(model: ModelProto) -> ModelProto:
     "The same model after ONNX Runtime has joined neighbouring operators, so that quantized products run in integers at once."
     import tempfile
     ort, onnx = require("onnxruntime", "onnx"), require("onnx", "onnx")

@@ -12,18 +12,20 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # %% auto #0
-__all__ = ['EcomError', 'MissingExtra', 'readable', 'require', 'n_threads', 'set_threads', 'peak_mb', 'cache_dir', 'asset',
-           'bench_record', 'guard', 'unguard', 'whole', 'changed', 'make_folder', 'refusals', 'workspace',
-           'atomic_path', 'saved_folder', 'write_text', 'write_json', 'write_table', 'progress', 'require_columns']
+__all__ = ['EcomError', 'MissingExtra', 'readable', 'require', 'Encoder', 'Classifier', 'ChatModel', 'n_threads', 'set_threads',
+           'peak_mb', 'cache_dir', 'asset', 'bench_record', 'guard', 'unguard', 'whole', 'changed', 'make_folder',
+           'refusals', 'workspace', 'atomic_path', 'saved_folder', 'write_text', 'write_json', 'write_table',
+           'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -57,6 +59,32 @@ def require(module: str, extra: str) -> ModuleType:
         if e.name and module.split(".")[0] != e.name.split(".")[0]:
             raise
         raise MissingExtra(f"缺少 {module}：请先运行 pip install 'ecom_nbdev[{extra}]'。") from None
+
+# %% ../nbs/practice/core.ipynb #669c89e3
+class Encoder(Protocol):
+    "What turns texts into vectors: `models.Embedder`, or an object of your own with this method."
+    def encode(self, texts: Sequence[str], /, *, kind: str = ...) -> np.ndarray:
+        "float32 (n, d) of unit rows; `kind` is query or passage."
+        ...
+
+class Classifier(Protocol):
+    "What gives the classes of texts probabilities: `classify.TextClassifier`, or a fitted object of your own."
+    @property
+    def classes_(self) -> np.ndarray:
+        "The labels, in the order of the columns."
+        ...
+
+    def predict_proba(self, X: Sequence[str], /) -> np.ndarray:
+        "float (n, classes): probability of each class."
+        ...
+
+class ChatModel(Protocol):
+    "What answers messages: the models of `models.load_llm`, or an object of your own with this method."
+    name: str
+
+    def chat(self, messages: Sequence[dict], /, *, max_tokens: int = ..., temperature: float = ..., seed: int = ..., json_schema: dict | None = ...) -> str:
+        "The answer to `messages` (role, content)."
+        ...
 
 # %% ../nbs/practice/core.ipynb #2df89675
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")     # read when torch is loaded: a thread that waits soon goes to sleep (see bench/threads.py)
@@ -301,7 +329,7 @@ def write_table(path: str | os.PathLike, df: pd.DataFrame) -> Path:
             raise EcomError(f"这张表写不成 {Path(path).name}（{str(e)[:80] or type(e).__name__}）：请检查列名是否重复、格子里是否有表格放不下的值，或换一种格式。") from None
     return Path(path)
 
-def _write_as(suffix: str, df, path: Path) -> None:
+def _write_as(suffix: str, df: pd.DataFrame, path: Path) -> None:
     "Write `df` in the format of `suffix`; what pandas and pyarrow raise is left as it is."
     if suffix in (".tsv", ".tab"):
         changed(df, guard).to_csv(path, sep="\t", index=False)

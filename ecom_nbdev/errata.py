@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from .core import EcomError, require
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+
+    from ecom_nbdev.text import Vocab
+
+    _Run: TypeAlias = Callable[[], tuple[str, str]]
 
 # %% auto #0
 __all__ = ['KINDS', 'ERRATA', 'EXAMPLE', 'Erratum', 'erratum', 'error_line', 'zero_is_a_word', 'words_vanish', 'ten_words',
@@ -36,9 +41,9 @@ class Erratum(NamedTuple):
 
 ERRATA: dict[str, Erratum] = {}
 
-def erratum(key: str, section: str, writes: str, kind: str, why: str, link: str):
+def erratum(key: str, section: str, writes: str, kind: str, why: str, link: str) -> Callable[[_Run], _Run]:
     "Register a function as the evidence of an erratum; `EcomError` for a key in use or a kind outside `KINDS`."
-    def register(f):
+    def register(f: _Run) -> _Run:
         if key in ERRATA or kind not in KINDS:
             raise EcomError(f"{key} 不能登记：编号已用过，或种类“{kind}”不是 {'、'.join(KINDS)} 之一。")
         ERRATA[key] = Erratum(section, writes, kind, why, link, f)
@@ -61,7 +66,7 @@ def _numbered() -> dict[str, int]:
     from collections import Counter
     return {w: i for i, (w, _) in enumerate(Counter(w for s in EXAMPLE for w in s).most_common(5000))}
 
-def _ours():
+def _ours() -> Vocab:
     "The same words after the two reserved ones."
     from ecom_nbdev.text import Vocab
     return Vocab.build(EXAMPLE)
@@ -106,9 +111,9 @@ def vocabulary_leaks() -> tuple[str, str]:
 @erratum("E5", "4.2", "from transformers import TFAutoModelForSequenceClassification", "报错", "Transformers 5 去掉了全部 TensorFlow 类", "nbs/practice/compat.ipynb")
 def class_is_gone() -> tuple[str, str]:
     "The import of the TensorFlow class, and of ours by the same name."
-    def old():
+    def old() -> None:
         from transformers import TFAutoModelForSequenceClassification  # noqa: F401
-    def new():
+    def new() -> None:
         from ecom_nbdev.compat import TFAutoModelForSequenceClassification  # noqa: F401
     return error_line(old, 57), error_line(new)
 
@@ -150,7 +155,7 @@ def padding_is_read() -> tuple[str, str]:
     tok.no_padding()
     tok.no_truncation()
     ids, empty = tok.encode("今天天气真好").ids, encoder.config.pad_token_id
-    def state(width: int, masked: bool):
+    def state(width: int, masked: bool) -> torch.Tensor:
         x = torch.tensor([ids + [empty] * (width - len(ids))])
         with torch.inference_mode():
             return encoder(input_ids=x, attention_mask=(x != empty).long() if masked else torch.ones_like(x)).last_hidden_state[0, 0]

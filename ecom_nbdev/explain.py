@@ -10,14 +10,18 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from .core import EcomError
+from .core import Classifier, EcomError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+
+    from ecom_nbdev.apps.recommend import Recommender
+    from ecom_nbdev.classify import TextNet
 
 # %% auto #0
 __all__ = ['METHODS', 'OPPOSITES', 'WordWeight', 'word_spans', 'kept_texts', 'log_odds', 'odds_of', 'occlusion', 'shapley',
@@ -45,7 +49,7 @@ def kept_texts(text: str, spans: Sequence[tuple[int, int]], keep: np.ndarray) ->
     gaps = [text[a:b] for a, b in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)], strict=True)]
     return ["".join(itertools.chain.from_iterable((gap, text[s:e] if k else "") for gap, (s, e), k in zip(gaps, spans, row, strict=False))) + gaps[-1] for row in keep]
 
-def log_odds(classifier, texts: Sequence[str], column: int) -> np.ndarray:
+def log_odds(classifier: Classifier, texts: Sequence[str], column: int) -> np.ndarray:
     "float (n,): log p / (1 - p) of the class `column` for each text, by any object with `predict_proba`."
     found = list(dict.fromkeys(texts))
     odds = dict(zip(found, odds_of(classifier.predict_proba(found), column), strict=True))
@@ -74,7 +78,7 @@ def shapley(value: Callable[[np.ndarray], np.ndarray], n: int, samples: int = 16
     return np.mean([gain[np.argsort(order)] for gain, order in zip(gains, orders, strict=True)], axis=0)
 
 # %% ../nbs/frontier/explain.ipynb #26352aa0
-def _pieces(net, text: str) -> tuple[list[int], list[str], np.ndarray]:
+def _pieces(net: TextNet, text: str) -> tuple[list[int], list[str], np.ndarray]:
     "(ids, tokens, int (n, 2) start and end in `text`) of the tokens that the network reads; special tokens and the prefix have start = end."
     net.tok.no_padding()
     net.tok.enable_truncation(net.max_length)
@@ -87,7 +91,7 @@ def token_shares(pieces: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.nda
     common = np.maximum(np.minimum(pieces[:, 1:], end) - np.maximum(pieces[:, :1], start), 0)
     return common / np.maximum(common.sum(1, keepdims=True), 1)
 
-def _embed(net, ids: Sequence[int]):
+def _embed(net: TextNet, ids: Sequence[int]) -> torch.Tensor:
     "(1, n, d): what the first layer reads; positions are counted without looking at the ids, so that padding tokens keep their place."
     import torch
     start = getattr(net.encoder.embeddings, "padding_idx", -1) + 1          # RoBERTa counts positions from there
@@ -95,7 +99,7 @@ def _embed(net, ids: Sequence[int]):
     with torch.no_grad():
         return net.encoder.embeddings(input_ids=torch.tensor([list(ids)], device=net.device), position_ids=place)
 
-def _gradients(net, points, column: int):
+def _gradients(net: TextNet, points: torch.Tensor, column: int) -> tuple[torch.Tensor, torch.Tensor]:
     "(log-odds (rows,), gradients (rows, n, d)) of the class `column` at the embeddings `points` (rows, n, d), some rows at a time."
     import torch
     values, grads = [], []
@@ -107,11 +111,11 @@ def _gradients(net, points, column: int):
         values.append(out.detach())
     return torch.cat(values), torch.cat(grads)
 
-def gradient_input(net, x, column: int) -> np.ndarray:
+def gradient_input(net: TextNet, x: torch.Tensor, column: int) -> np.ndarray:
     "float (n,): gradient times input of each token, from embeddings x (1, n, d)."
     return (_gradients(net, x, column)[1] * x)[0].sum(-1).cpu().numpy()
 
-def integrated_gradients(net, x, baseline, column: int, steps: int = 32, error: float = 0.05) -> np.ndarray:
+def integrated_gradients(net: TextNet, x: torch.Tensor, baseline: torch.Tensor, column: int, steps: int = 32, error: float = 0.05) -> np.ndarray:
     "float (n,): integrated gradients from `baseline` to x (both (1, n, d)); four and sixteen times the `steps` where the sum misses the difference by more than `error` of it (of 1 when that is less)."
     import torch
     (low, high), _ = _gradients(net, torch.cat([baseline, x]), column)
@@ -124,7 +128,7 @@ def integrated_gradients(net, x, baseline, column: int, steps: int = 32, error: 
     return found.cpu().numpy()
 
 # %% ../nbs/frontier/explain.ipynb #96ad96b0
-def _maps(net, ids: Sequence[int]) -> np.ndarray:
+def _maps(net: TextNet, ids: Sequence[int]) -> np.ndarray:
     "float (layers, heads, n, n): softmax of the scaled products of queries and keys in each layer of a BERT-type encoder."
     import torch
 
@@ -149,7 +153,7 @@ def rollout(maps: np.ndarray) -> np.ndarray:
 # %% ../nbs/frontier/explain.ipynb #f2535b41
 METHODS = ("occlusion", "shapley", "gradient", "integrated_gradients", "attention")
 
-def _classes(classifier) -> list:
+def _classes(classifier: Classifier) -> list:
     "The labels of a fitted classifier; `EcomError` for anything else."
     if not hasattr(classifier, "predict_proba"):
         raise EcomError(f"要解释的应是分类器（有 predict_proba 与 classes_），得到 {type(classifier).__name__}。")
@@ -157,12 +161,12 @@ def _classes(classifier) -> list:
         raise EcomError("分类器还没有训练：请先调用 fit，或用 TextClassifier.load 载入。")
     return list(classifier.classes_)
 
-def _text_net(classifier):
+def _text_net(classifier: Classifier) -> TextNet | None:
     "The network of a `TextClassifier`, which has a tokenizer; None where there is none."
     net = getattr(classifier, "net_", None)
     return net if hasattr(net, "tok") else None
 
-def _network(classifier, method: str):
+def _network(classifier: Any, method: str) -> TextNet:
     "The PyTorch network of a classifier, for a method that looks inside; `EcomError` where there is none or where it is not all."
     net = _text_net(classifier)
     why = ("由 ONNX 计算" if getattr(classifier, "onnx_", None) is not None else "不是 TextClassifier 的 PyTorch 网络" if net is None
@@ -170,6 +174,7 @@ def _network(classifier, method: str):
            else "的编码器不是 BERT 一类" if not hasattr(getattr(net.encoder, "encoder", None), "layer") else "")
     if why:
         raise EcomError(f"method={method!r} 要看 PyTorch 网络的内部，这个分类器{why}：请改用 occlusion 或 shapley。")
+    net = cast("TextNet", net)
     net.encoder.eval()
     return net
 
@@ -183,7 +188,7 @@ def _checked(text: str) -> str:
         raise EcomError("文本里有不成字符的半个码位：请先用 normalize 清洗。")
     return text
 
-def read_part(classifier, text: str) -> tuple[str, list[tuple[int, int]]]:
+def read_part(classifier: Classifier, text: str) -> tuple[str, list[tuple[int, int]]]:
     "(text, spans of its words) as far as the classifier reads: within `max_length` tokens, or as many words where it shows no tokenizer; warns when words are left out."
     spans = word_spans(_checked(text))
     net, most = _text_net(classifier), getattr(classifier, "max_length", None) or 128
@@ -199,7 +204,7 @@ def read_part(classifier, text: str) -> tuple[str, list[tuple[int, int]]]:
     warnings.warn(f"文本有 {len(spans)} 个词，分类器只读前 {len(kept)} 个（max_length={most}），只解释这些。", stacklevel=3)
     return text[:kept[-1][1]], kept
 
-def _column(classifier, text: str, label) -> int:
+def _column(classifier: Classifier, text: str, label: Any) -> int:
     "Column of `label`, or of the likeliest class of `text` when it is None."
     classes = _classes(classifier)
     if label is None:
@@ -208,7 +213,7 @@ def _column(classifier, text: str, label) -> int:
         raise EcomError(f"label={label!r} 不是这个分类器的类别：应是 {'、'.join(map(str, classes))} 之一。")
     return classes.index(label)
 
-def _token_weights(net, text: str, spans: Sequence[tuple[int, int]], method: str, column: int) -> np.ndarray:
+def _token_weights(net: TextNet, text: str, spans: Sequence[tuple[int, int]], method: str, column: int) -> np.ndarray:
     "float (words,): weights of the tokens, added up by word."
     ids, _, pieces = _pieces(net, text)
     shares = token_shares(pieces, spans)
@@ -220,7 +225,7 @@ def _token_weights(net, text: str, spans: Sequence[tuple[int, int]], method: str
     blank = [net.pad if own else i for i, own in zip(ids, shares.sum(1) > 0, strict=True)]
     return integrated_gradients(net, x, _embed(net, blank), column) @ shares
 
-def explain(classifier, text: str, method: str = "occlusion", label=None, samples: int = 16, seed: int = 0) -> list[WordWeight]:
+def explain(classifier: Classifier, text: str, method: str = "occlusion", label: Any = None, samples: int = 16, seed: int = 0) -> list[WordWeight]:
     """Weight of each word of `text` for the log-odds of `label` (default: the predicted one), in the order of the text.
 
     occlusion and shapley (`samples` orders, `seed`) ask any classifier with `predict_proba` and `classes_`; gradient, integrated_gradients and attention need a
@@ -237,14 +242,14 @@ def explain(classifier, text: str, method: str = "occlusion", label=None, sample
     text, spans = read_part(classifier, text)
     column = _column(classifier, text, label)
     if asks:
-        def value(keep):
+        def value(keep: np.ndarray) -> np.ndarray:
             return log_odds(classifier, kept_texts(text, spans, keep), column)
         weights = occlusion(value, len(spans)) if method == "occlusion" else shapley(value, len(spans), samples, seed)
     else:
-        weights = _token_weights(net, text, spans, method, column)
+        weights = _token_weights(cast("TextNet", net), text, spans, method, column)
     return [WordWeight(text[s:e], s, e, float(w)) for (s, e), w in zip(spans, weights, strict=True)]
 
-def attention_maps(classifier, text: str) -> tuple[list[str], np.ndarray]:
+def attention_maps(classifier: Classifier, text: str) -> tuple[list[str], np.ndarray]:
     "(tokens, float (layers, heads, n, n)): what each token attends to in each layer and head of a `TextClassifier` on PyTorch; rows sum to 1."
     _classes(classifier)
     net = _network(classifier, "attention")
@@ -258,13 +263,13 @@ def top_words(weights: Sequence[float] | np.ndarray, share: float) -> np.ndarray
     best[np.argsort(-np.asarray(weights), kind="stable")[:max(1, round(share * len(weights)))]] = True
     return best
 
-def drops(classifier, text: str, spans: Sequence[tuple[int, int]], column: int, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drops(classifier: Classifier, text: str, spans: Sequence[tuple[int, int]], column: int, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "(comprehensiveness, sufficiency), each (rows,), of the words `chosen` (bool (rows, words)): fall of the probability without them, and with them alone."
     proba = np.asarray(classifier.predict_proba([text, *kept_texts(text, spans, ~chosen), *kept_texts(text, spans, chosen)]))[:, column]
     without, alone = np.split(proba[0] - proba[1:], 2)
     return without, alone
 
-def faithfulness(classifier, texts: Sequence[str], methods: Sequence[str] = METHODS, share: float = 0.2, seed: int = 0, draws: int = 5) -> pd.DataFrame:
+def faithfulness(classifier: Classifier, texts: Sequence[str], methods: Sequence[str] = METHODS, share: float = 0.2, seed: int = 0, draws: int = 5) -> pd.DataFrame:
     """How much the `share` of words that each of the methods finds most important decides (DeYoung et al. 2020), and a random choice (mean of `draws`).
 
     Table by method: comprehensiveness, sufficiency, gain (comprehensiveness above random on the same text), each with `_low` and `_high` of a 95 % bootstrap over
@@ -355,7 +360,7 @@ def changed(text: str, changes: Sequence[Change]) -> str:
         text = text[:c.start] + c.new + text[c.end:]
     return text
 
-def counterfactual(classifier, text: str, max_changes: int = 3, beam: int = 8) -> Counterfactual | None:
+def counterfactual(classifier: Classifier, text: str, max_changes: int = 3, beam: int = 8) -> Counterfactual | None:
     """The fewest changes of words (`word_changes`) after which `classifier` gives another label than to `text`; of several the surest. None when `max_changes` are not enough.
 
     Single changes are all tried; sets of more grow from the `beam` best, so that a set of two or three may be missed; none that is returned holds a change too many.
@@ -391,7 +396,7 @@ def _without_spare(changes: tuple[Change, ...], judge: Callable) -> tuple[Change
     return changes
 
 # %% ../nbs/frontier/explain.ipynb #4a4690eb
-def swap_test(classifier, templates: Sequence[str], groups: Mapping[str, Sequence[str]], label=None, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+def swap_test(classifier: Classifier, templates: Sequence[str], groups: Mapping[str, Sequence[str]], label: Any = None, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Log-odds of `label` (default: the last class) when the `{}` of each template holds a word of each group (name -> words), which should make no difference.
 
     Table[group, mean, share, gap, low, high]: mean log-odds, share of sentences given the label, mean above that of the other groups with its 95 % interval (bootstrap
@@ -431,7 +436,7 @@ class EvidenceCheck(NamedTuple):
     rank_without: int
     rank_other: float
 
-def evidence_check(recommender, texts: Sequence[str], item_id, k: int = 10, most: int = 10) -> EvidenceCheck:
+def evidence_check(recommender: Recommender, texts: Sequence[str], item_id: Any, k: int = 10, most: int = 10) -> EvidenceCheck:
     """Take the text that the reason of a recommendation cites away, and each of the others, and rank the item again among all products.
 
     `recommender` is a fitted `apps.recommend.Recommender`; `texts` of one user in order of time (the last `most` count, two or more different ones); `item_id` one of the first `k`.

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,6 +21,10 @@ from .core import EcomError, progress, readable, saved_folder, write_json, write
 from .models import LLM, batches, check_llm, load_llm, native_bf16, pad_ids, pick_device
 from .splits import near_duplicates
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
 # %% auto #0
 __all__ = ['LLM_VOTES', 'check_items', 'joined', 'clean_pool', 'remembered', 'layer_states', 'char_grams', 'char_vectorizer',
            'Question', 'quoted', 'messages', 'log_odds', 'ask', 'pair_features', 'fit_head', 'vote', 'confident',
@@ -28,7 +33,7 @@ __all__ = ['LLM_VOTES', 'check_items', 'joined', 'clean_pool', 'remembered', 'la
            'quality', 'save_fewshot', 'read_question', 'load_fewshot']
 
 # %% ../nbs/practice/fewshot.ipynb #972c9e8e
-def check_items(X) -> list:
+def check_items(X: Iterable) -> list:
     "X as a list of strings, or of (string, string) tuples; `EcomError` names the first item that is neither or differs from the first."
     X = [X] if isinstance(X, str) else [x if isinstance(x, str) else tuple(x) if isinstance(x, (list, tuple)) else x for x in X]
     pairs = bool(X) and isinstance(X[0], tuple)
@@ -66,7 +71,7 @@ def remembered(key: tuple, items: Sequence, compute: Callable[[list], np.ndarray
         known.update(zip(new, compute(new), strict=True))
     return np.stack([known[x] for x in items]).astype(np.float32) if len(items) else np.empty((0, 0), np.float32)
 
-def layer_states(texts: Sequence[str], model="e5-small", max_length: int = 128, device: str | None = None) -> np.ndarray:
+def layer_states(texts: Sequence[str], model: str | os.PathLike = "e5-small", max_length: int = 128, device: str | None = None) -> np.ndarray:
     "float16 (n, layers + 1, d): mean-pooled hidden states of the embedding layer and of every layer, each of unit length."
     import torch
     dev = pick_device(device)
@@ -88,14 +93,14 @@ def layer_states(texts: Sequence[str], model="e5-small", max_length: int = 128, 
 # %% ../nbs/practice/fewshot.ipynb #651cac83
 def char_grams(item: str | tuple[str, str], n: int = 3) -> list[str]:
     "Character 1- to n-grams of a text; of a pair, `=gram` where both texts have it and `≠gram` where one has."
-    def grams(text):
+    def grams(text: str) -> list[str]:
         return [text[i:i + k] for k in range(1, n + 1) for i in range(len(text) - k + 1)]
     if isinstance(item, str):
         return grams(item)
     a, b = set(grams(item[0])), set(grams(item[1]))
     return [f"={g}" for g in sorted(a & b)] + [f"≠{g}" for g in sorted(a ^ b)]
 
-def char_vectorizer(**kw):
+def char_vectorizer(**kw: Any) -> TfidfVectorizer:
     "TF-IDF over `char_grams` (unit rows); keywords as for scikit-learn's TfidfVectorizer."
     from sklearn.feature_extraction.text import TfidfVectorizer
     return TfidfVectorizer(analyzer=char_grams, sublinear_tf=True, **kw)
@@ -116,7 +121,7 @@ def quoted(text: str, max_chars: int = 120) -> str:
 
 def messages(q: Question, item: str | tuple[str, str]) -> list[dict]:
     "Chat messages that put question `q` about `item`: the task, the solved examples, the item."
-    def show(x):
+    def show(x: str | tuple[str, str]) -> str:
         texts = (x,) if isinstance(x, str) else x
         names = q.parts if len(q.parts) == len(texts) else ("文本一", "文本二")[:len(texts)]
         return "\n".join(f"{n}：{quoted(t)}" for n, t in zip(names, texts, strict=True))
@@ -126,7 +131,7 @@ def messages(q: Question, item: str | tuple[str, str]) -> list[dict]:
 
 def log_odds(found: dict[str, float], words: Sequence[str]) -> np.ndarray:
     "float (k,), mean 0: log probability of each word, summed over the tokens it alone of the words begins with (of the rarest token found when there is none)."
-    def mass(word):
+    def mass(word: str) -> float:
         mine = [p for t, p in found.items() if t.strip() and [w for w in words if w.startswith(t.strip())] == [word]]
         return np.logaddexp.reduce(mine or [min(found.values())])
     z = np.array([mass(w) for w in words])
@@ -150,7 +155,8 @@ def pair_features(A: np.ndarray, B: np.ndarray, layer: int = -3) -> np.ndarray:
     return np.hstack([np.abs(a - b), a * b])
 
 # %% ../nbs/practice/fewshot.ipynb #989d49bc
-def fit_head(F, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarray | None = None, pool=None) -> tuple[np.ndarray, np.ndarray]:
+def fit_head(F: np.ndarray | csr_matrix, y: np.ndarray, n_classes: int, C: float = 1.0, weight: np.ndarray | None = None,
+             pool: np.ndarray | csr_matrix | None = None) -> tuple[np.ndarray, np.ndarray]:
     "(weight (n_classes, d), bias) of a logistic regression on rows F (dense ones standardized by `pool`); scores have mean size 1 on `pool`."
     from sklearn.linear_model import LogisticRegression
     pool = F if pool is None or not pool.shape[0] else pool
@@ -198,11 +204,11 @@ def mean_heads(rounds: Sequence[Sequence[tuple]]) -> list[tuple]:
     "One head a view: the mean over the rounds that saw pseudo labels (over round 0 when there is no other)."
     return [tuple(np.mean(parts, 0) for parts in zip(*heads, strict=True)) for heads in zip(*(rounds[1:] or rounds), strict=True)]
 
-def scale_rows(F, P, few: int = 100):
+def scale_rows(F: np.ndarray | csr_matrix, P: np.ndarray | csr_matrix, few: int = 100) -> np.ndarray | csr_matrix:
     "Rows by which heads are standardized: the pool P; with fewer than `few` of them the labelled rows F as well, for a handful gives no scale."
     return _stack(F, P) if 0 < P.shape[0] < few else P
 
-def _stack(A, B):
+def _stack(A: np.ndarray | csr_matrix, B: np.ndarray | csr_matrix) -> np.ndarray | csr_matrix:
     "A over B, dense or sparse."
     if isinstance(A, np.ndarray):
         return np.vstack([A, B])
@@ -228,7 +234,7 @@ class FewShot(ClassifierMixin, BaseEstimator):
         self.max_pool, self.max_length, self.seed, self.device = max_pool, max_length, seed, device
         self.llm, self.questions, self.max_asked, self.llm_predicts = llm, questions, max_asked, llm_predicts
 
-    def fit(self, X: Sequence, y: Sequence, unlabeled: Sequence | None = None, eval_set: tuple | None = None, related: tuple | None = None) -> FewShot:
+    def fit(self, X: Sequence, y: Sequence | np.ndarray, unlabeled: Sequence | None = None, eval_set: tuple | None = None, related: tuple | None = None) -> FewShot:
         "Train on items X (n), labels y (n), `unlabeled` items, `related` (items, labels) of a public set; choose on `eval_set` or by four folds of X."
         X, y = check_items(X), np.asarray(y)
         self.classes_, codes = check_labels(X, y)
@@ -343,7 +349,7 @@ def _similarity_view(few: FewShot, X: list) -> np.ndarray:
 def _llm_view(few: FewShot, X: list) -> np.ndarray:
     "float32 (n, classes): log-odds of the answers, mean over the questions; remembered where the model has a name."
     classes, llm = few.classes_.tolist(), few.llm or ""
-    def view(q):
+    def view(q: Question) -> np.ndarray:
         if hasattr(llm, "first_tokens"):
             return ask(llm, q, X, classes)
         return remembered(("llm", str(llm), f"{classes} {q}"), X, lambda new: ask(llm, q, new, classes))
@@ -392,7 +398,7 @@ def taught(few: FewShot, head: tuple, F: dict, codes: np.ndarray, kinds: np.ndar
     rows, guess = confident(vote([*others.values(), head], [*(P[v][:asked] for v in others), P["llm"]]), share)
     return ({v: _stack(M, P[v][rows]) for v, M in F.items()}, np.concatenate([codes, guess]), np.concatenate([kinds, np.full(len(rows), "taught")]))
 
-def folds_of(codes: np.ndarray, kinds: np.ndarray, seed: int):
+def folds_of(codes: np.ndarray, kinds: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     "(training rows, rows held out) of four stratified folds (fewer for a rare class) of the rows whose kind is label; the others are always trained on."
     from sklearn.model_selection import StratifiedKFold
     label = np.flatnonzero(kinds == "label")
@@ -434,7 +440,7 @@ def read_question(q: dict) -> Question:
     examples = tuple((x if isinstance(x, str) else tuple(x), label) for x, label in q["examples"])
     return Question(q["text"], dict(q["words"]), tuple(q["parts"]), examples)
 
-def load_fewshot(cls, folder: Path, device: str | None = None) -> FewShot:
+def load_fewshot(cls: type[FewShot], folder: Path, device: str | None = None) -> FewShot:
     "What `FewShot.load` does."
     from safetensors.numpy import load_file
     if not (folder / "fewshot.safetensors").is_file() or not (folder / "classifier.json").is_file():

@@ -13,10 +13,10 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .apps.campaign import _CLAIMS, _SYSTEM, likeness, product_facts
 from .apps.profile import clean, opinions
 from .compliance import _fold as _folded
 from .compliance import check, is_clean
-from .core import EcomError, asset
+from .core import ChatModel, EcomError, Encoder, asset
 from .keywords import mmr
 
 # %% auto #0
@@ -390,7 +390,7 @@ def _shares(sentence: str, masked: str, facts: Sequence[Fact]) -> list[float]:
     return [coverage(sentence, facts), min(coverage(c, facts) for c in clauses), masked.count("□") / max(len(masked), 1)]
 
 @lru_cache(maxsize=4)
-def _fact_reader(parts: tuple[str, ...] = FACT_PARTS):
+def _fact_reader(parts: tuple[str, ...] = FACT_PARTS) -> tuple[Callable[[str], list[str]], dict[str, tuple[float, float]], list[float], float]:
     """(n-grams of a text, {n-gram: (inverse document frequency, weight)}, weights of the shares, constant) of a logistic regression on the 1-3-gram
     TF-IDF of masked sentences and their shares, fitted on `parts` of the labelled sentences; plain numbers, since a call of the library takes milliseconds."""
     from scipy.sparse import hstack
@@ -436,7 +436,7 @@ def sentences(text: str) -> list[str]:
     "Sentences of `text` with their closing marks, empty ones left out."
     return [s.strip() for s in re.findall(r"[^。！？!?\n]+[。！？!?～~…]*", text) if re.search(r"\w", s)]
 
-def check_facts(copy_text: str, product: dict, brief: str = "", embedder=None, least: float = 0.3) -> list[Grounded]:
+def check_facts(copy_text: str, product: dict, brief: str = "", embedder: Encoder | None = None, least: float = 0.3) -> list[Grounded]:
     """Every sentence of `copy_text` checked against the product's fields and the brief.
 
     A sentence with an unsupported claim is unsupported; so is one that, whole or in a clause, `invention` takes for invented, unless it speaks of a scene of life and
@@ -445,7 +445,7 @@ def check_facts(copy_text: str, product: dict, brief: str = "", embedder=None, l
     facts = facts_of(product, brief)
     return [_ground_sentence(s, facts, least, embedder) for s in sentences(copy_text)]
 
-def _ground_sentence(sentence: str, facts: Sequence[Fact], least: float = 0.3, embedder=None) -> Grounded:
+def _ground_sentence(sentence: str, facts: Sequence[Fact], least: float = 0.3, embedder: Encoder | None = None) -> Grounded:
     "The verdict on one sentence."
     given, sentence = sentence, _wide(sentence)
     share = coverage(sentence, facts)
@@ -481,7 +481,7 @@ def _passing(c: Claim) -> bool:
     "Whether a number is a time or a small count, as talk of daily life has them."
     return c.quantity is not None and c.quantity.dimension in ("时间", "数量") and max(c.quantity.raw) <= 30
 
-def _likest(sentence: str, facts: Sequence[Fact], embedder=None, least: float = 0.2) -> Fact | None:
+def _likest(sentence: str, facts: Sequence[Fact], embedder: Encoder | None = None, least: float = 0.2) -> Fact | None:
     "The fact that shares most with a sentence: cosine with an embedder (0.85 at least), else the share of its character pairs (`least`)."
     if embedder is not None and facts:
         V = embedder.encode([f.text for f in facts], kind="passage") @ embedder.encode([sentence], kind="query")[0]
@@ -574,7 +574,7 @@ def form_problems(copy: Copy, keywords: Sequence[str] = (), tone: Sequence[str] 
         found.append(f"语气里没有“{'、'.join(tone)}”中的任何一个")
     return found
 
-def review(copy: Copy, product: dict, brief: str = "", trend: str = "", **form) -> dict:
+def review(copy: Copy, product: dict, brief: str = "", trend: str = "", **form: Any) -> dict:
     "The checks of one copy: form (see `form_problems`), advertising law, facts sentence by sentence (the words of `trend` aside); passed when none found anything."
     shown = re.sub(rf"^【[^】]*】|{REFUSE}$", "", copy.body)
     spoken = "\n".join([copy.title, shown, *(s["words"] for s in copy.scenes)])
@@ -855,7 +855,7 @@ class CopyWriter:
 
     `seed` turns the order of templates and seeds the model; `retries` is how often a draft that fails may be written again.
     """
-    def __init__(self, llm=None, seed: int = 0, retries: int = 2):
+    def __init__(self, llm: ChatModel | None = None, seed: int = 0, retries: int = 2):
         self.llm, self.seed, self.retries = llm, seed, retries
 
     def write(self, product: dict, audience: str = "", trend: str = "", style: str = "", channel: str = "title", n: int = 3, keywords: Sequence[str] = (),
@@ -884,7 +884,7 @@ class CopyWriter:
             c.checks["self_bleu"] = share
         return ready
 
-    def _wish(self, product, audience, trend, style, channel, n, keywords, emoji, brief) -> _Wish:
+    def _wish(self, product: dict, audience: str, trend: str, style: str, channel: str, n: int, keywords: Sequence[str], emoji: bool | None, brief: str) -> _Wish:
         "The wishes checked and made safe; `EcomError` for what cannot be granted."
         if channel not in CHANNELS:
             raise EcomError(f"channel={channel!r} 无效：只能是 {'、'.join(CHANNELS)}。")
@@ -915,15 +915,15 @@ class CopyWriter:
         "One copy of the model: drafted, reviewed, written again with the reasons, at last shortened to what is grounded."
         prompt = copy_prompt(product, channel, wish.audience, wish.trend, style, wish.keywords, wish.emoji, _ANGLES[i % len(_ANGLES)], brief)
         messages = [{"role": "system", "content": _SYSTEM + _FENCED}, {"role": "user", "content": prompt}]
-        copy = None
+        copy, llm = None, cast(ChatModel, self.llm)
         for attempt in range(self.retries + 1):
-            answer = self.llm.chat(messages, max_tokens=900, temperature=0.7, seed=self.seed + 31 * i + attempt, json_schema=_schema(channel))
+            answer = llm.chat(messages, max_tokens=900, temperature=0.7, seed=self.seed + 31 * i + attempt, json_schema=_schema(channel))
             draft = read_answer(answer, channel)
             if draft is None:
                 problems = ["回答不是要求的 JSON"]
             else:
                 copy = draft
-                copy.checks = review(copy, product, brief, wish.trend, **form) | {"writer": self.llm.name, "tries": attempt + 1}
+                copy.checks = review(copy, product, brief, wish.trend, **form) | {"writer": llm.name, "tries": attempt + 1}
                 if copy.checks["passed"]:
                     return copy
                 problems = copy.checks["form"] + copy.checks["compliance"] + copy.checks["facts"]
@@ -983,7 +983,7 @@ def text_rank(similarity: np.ndarray, restart: np.ndarray | None = None, damping
         score = (1 - damping) * home + damping * score @ W
     return score
 
-def _vectors(units: list[str], query: str | None, method: str, embedder) -> tuple[np.ndarray, np.ndarray | None]:
+def _vectors(units: list[str], query: str | None, method: str, embedder: Encoder | None) -> tuple[np.ndarray, np.ndarray | None]:
     "Unit vectors of the sentences and of the query: TF-IDF of words, or an encoder's about their mean."
     if method == "embedding":
         from ecom_nbdev.apps.recommend import centred
@@ -1007,7 +1007,8 @@ def _pieces(sentence: str, longest: int) -> list[str]:
         pieces[-1] += part
     return [p.strip(" ，,；;") for p in pieces if re.search(r"\w", p)]
 
-def summarize(texts: Sequence[str], n: int = 3, method: str = "textrank", query: str | None = None, llm=None, embedder=None, diversity: float = 0.4, longest: int = 30) -> Digest:
+def summarize(texts: Sequence[str], n: int = 3, method: str = "textrank", query: str | None = None, llm: ChatModel | None = None,
+              embedder: Encoder | None = None, diversity: float = 0.4, longest: int = 30) -> Digest:
     """Digest of reviews: `n` of their sentences ("textrank" over words, or "embedding": nearest to the middle), unlike each other (MMR), with rows; pros and cons.
 
     Sentences of more than `longest` characters are cut at their commas. `query` turns the choice towards a question. With `llm` the points are the
@@ -1106,7 +1107,7 @@ def _wrong(missing: list[str], left: list[str]) -> str:
     "What is wrong with a translation: terms that it lacks, Chinese words left in English; else it is empty."
     return "，".join(filter(None, (f"译文没有照术语表：{'；'.join(missing)}" if missing else "", f"没有译“{'”“'.join(left)}”" if left else ""))) or "译文是空的"
 
-def translate(text: str, to: str = "en", glossary: dict[str, str] | None = None, llm=None, retries: int = 2) -> str:
+def translate(text: str, to: str = "en", glossary: dict[str, str] | None = None, llm: ChatModel | None = None, retries: int = 2) -> str:
     """`text` in another language by a model. Every glossary term (source -> target) in the text must appear in the answer, and no Chinese in English; else it is
     asked afresh, with the terms already put into the text and at a higher temperature, `retries` times, then `EcomError`.
     """

@@ -10,18 +10,25 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, mix_features, softmax
-from .core import EcomError, n_threads, readable, require, saved_folder, write_json, write_text
+from .core import Classifier, EcomError, n_threads, readable, require, saved_folder, write_json, write_text
 from .models import sha256
+
+if TYPE_CHECKING:
+    import torch
+    from onnx import ModelProto
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+    from transformers import PretrainedConfig, PreTrainedModel
 
 # %% auto #0
 __all__ = ['OUTLIERS', 'SURE', 'quantize_weights', 'same_length', 'channel_peaks', 'smooth_scale', 'Graph', 'attention_block',
@@ -46,12 +53,12 @@ def same_length(lengths: Sequence[int], budget: int = 1024) -> list[np.ndarray]:
     return groups
 
 # %% ../nbs/practice/inference.ipynb #750d107b
-def channel_peaks(encoder, ids: Sequence[list[int]]) -> dict[str, np.ndarray]:
+def channel_peaks(encoder: PreTrainedModel, ids: Sequence[list[int]]) -> dict[str, np.ndarray]:
     "Largest absolute value of each input channel of every linear map of a PyTorch `encoder` over the texts `ids` (token ids), by the map's name."
     import torch
     peaks: dict[str, np.ndarray] = {}
-    def watch(name):
-        def hook(module, inputs):
+    def watch(name: str) -> Callable[[torch.nn.Module, tuple], None]:
+        def hook(module: torch.nn.Module, inputs: tuple) -> None:
             seen = inputs[0].detach().abs().flatten(0, -2).amax(0).float().cpu().numpy()
             peaks[name] = np.maximum(seen, peaks.get(name, 0))
         return hook
@@ -84,17 +91,17 @@ class Graph:
         self.weights.append(self.from_array(np.ascontiguousarray(value), f"w{len(self.weights)}"))
         return self.weights[-1].name
 
-    def node(self, op: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes):
+    def node(self, op: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
         "One operator; the name of its output, or the names where `outputs` > 1."
         names = [f"{op}_{len(self.nodes)}_{i}" for i in range(outputs)]
         self.nodes.append(self.helper.make_node(op, list(inputs), names, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
-    def quant(self, x: str):
+    def quant(self, x: str) -> str | list[str]:
         "x in 8 bits (values, scale, zero point), scaled anew for every batch; in float32 x itself."
         return self.node("DynamicQuantizeLinear", x, outputs=3) if self.quantize else x
 
-    def linear(self, x, w: np.ndarray, b: np.ndarray) -> str:
+    def linear(self, x: str | list[str], w: np.ndarray, b: np.ndarray) -> str:
         "x @ w + b; of an x that `quant` gave, with int8 weights and integer products."
         if isinstance(x, str):
             return self.node("Add", self.node("MatMul", x, self.const(w)), self.const(b))
@@ -115,7 +122,7 @@ class Graph:
         return self.node("Mul", values, self.node("Gather", self.const(scale), ids))
 
 # %% ../nbs/practice/inference.ipynb #a82c7c69
-def attention_block(g: Graph, t: dict, i: int, x: str, config, peaks: dict) -> str:
+def attention_block(g: Graph, t: dict, i: int, x: str, config: PretrainedConfig, peaks: dict) -> str:
     "Self-attention of layer `i` with its residual and layer normalization; `peaks` smooth the inputs where the graph is quantized."
     p = f"encoder.layer.{i}.attention."
     names = [f"{p}self.{n}" for n in ("query", "key", "value")]
@@ -134,7 +141,7 @@ def attention_block(g: Graph, t: dict, i: int, x: str, config, peaks: dict) -> s
     return g.norm(g.node("Add", out, x), t, f"{p}output.LayerNorm", config.layer_norm_eps)
 
 # %% ../nbs/practice/inference.ipynb #53442e74
-def start_session(model: str | os.PathLike | bytes):
+def start_session(model: str | os.PathLike | bytes) -> InferenceSession:
     "An ONNX Runtime session with one thread: `OnnxClassifier` runs several batches at once instead."
     ort = require("onnxruntime", "onnx")
     options = ort.SessionOptions()
@@ -150,7 +157,7 @@ def start_session(model: str | os.PathLike | bytes):
 # %% ../nbs/practice/inference.ipynb #bfb251e5
 OUTLIERS = 4          # channels of a feed-forward layer that stay in float32
 
-def feed_forward_block(g: Graph, t: dict, i: int, x: str, config, peaks: dict) -> str:
+def feed_forward_block(g: Graph, t: dict, i: int, x: str, config: PretrainedConfig, peaks: dict) -> str:
     "Feed-forward part of layer `i`; quantized, its `OUTLIERS` largest channels go a way of their own in float32."
     up, down = f"encoder.layer.{i}.intermediate.dense", f"encoder.layer.{i}.output.dense"
     w1, b1, w2, source, residual = t[f"{up}.weight"].T, t[f"{up}.bias"], t[f"{down}.weight"].T, x, x
@@ -167,13 +174,13 @@ def feed_forward_block(g: Graph, t: dict, i: int, x: str, config, peaks: dict) -
     return g.norm(g.node("Add", out, residual), t, f"encoder.layer.{i}.output.LayerNorm", config.layer_norm_eps)
 
 # %% ../nbs/practice/inference.ipynb #e97bfb36
-def check_encoder(encoder) -> None:
+def check_encoder(encoder: PreTrainedModel) -> None:
     "`EcomError` unless `encoder` is of the BERT family with exact GELU: the graph below is written for it."
     kind, act = encoder.config.model_type, getattr(encoder.config, "hidden_act", None)
     if kind not in ("bert", "roberta", "xlm-roberta") or act != "gelu":
         raise EcomError(f"导出只支持 BERT 一类的编码器（bert、roberta、xlm-roberta，激活函数 gelu），这个模型是 {kind}、{act}：请换一个基座。")
 
-def embedding_block(g: Graph, t: dict, config, keep: np.ndarray | None) -> str:
+def embedding_block(g: Graph, t: dict, config: PretrainedConfig, keep: np.ndarray | None) -> str:
     "Word, position and segment embeddings of `input_ids`, normalized; `keep` rows of the word embedding."
     e = "embeddings"
     words = t[f"{e}.word_embeddings.weight"]
@@ -183,8 +190,8 @@ def embedding_block(g: Graph, t: dict, config, keep: np.ndarray | None) -> str:
     places = g.node("Slice", g.const(places), g.const(np.array([0])), length)
     return g.norm(g.node("Add", g.rows(words if keep is None else words[keep], "input_ids"), places), t, f"{e}.LayerNorm", config.layer_norm_eps)
 
-def build_graph(encoder, heads: Sequence[tuple[np.ndarray, np.ndarray]], quantize: str | None, peaks: dict, keep: np.ndarray | None = None,
-                start: int = 0, stop: int | None = None):
+def build_graph(encoder: PreTrainedModel, heads: Sequence[tuple[np.ndarray, np.ndarray]], quantize: str | None, peaks: dict, keep: np.ndarray | None = None,
+                start: int = 0, stop: int | None = None) -> ModelProto:
     """ONNX model of the layers `start`..`stop`-1 with mean pooling and the linear `heads` (weight (classes, d), bias), side by side.
 
     Input `input_ids` int64 (n, length), all rows of one length, or from layer 1 on `hidden` float32 (n, length, d); output `logits` float32
@@ -210,7 +217,7 @@ def build_graph(encoder, heads: Sequence[tuple[np.ndarray, np.ndarray]], quantiz
     return h.make_model(graph, opset_imports=[h.make_opsetid("", 23), h.make_opsetid("com.microsoft", 1)], ir_version=11, producer_name="ecom_nbdev")
 
 # %% ../nbs/practice/inference.ipynb #37a01f8c
-def trim_pieces(tok, texts: Sequence[str]) -> tuple:
+def trim_pieces(tok: Tokenizer, texts: Sequence[str]) -> tuple:
     """(tokenizer, ids of the kept pieces): only special pieces, single characters and what `texts` need.
 
     `texts` are cut as before; other texts too, where their pieces are left, else into smaller ones. Unigram and WordPiece tokenizers; `EcomError` for others.
@@ -233,7 +240,7 @@ def trim_pieces(tok, texts: Sequence[str]) -> tuple:
     _renumber(spec["post_processor"], new)
     return Tokenizer.from_str(json.dumps(spec)), keep
 
-def _renumber(node, new: dict[int, int]) -> None:
+def _renumber(node: Any, new: dict[int, int]) -> None:
     "Give the special pieces of a post-processor (template or BERT's) their new ids, in place."
     if isinstance(node, dict):
         for key, value in node.items():
@@ -248,13 +255,13 @@ def _renumber(node, new: dict[int, int]) -> None:
             _renumber(value, new)
 
 # %% ../nbs/practice/inference.ipynb #a5a41b77
-def plain_encoder(clf: TextClassifier):
+def plain_encoder(clf: TextClassifier) -> PreTrainedModel:
     "The encoder of a fitted classifier as a plain PyTorch model: adapters of mode lora merged into a copy."
     if not hasattr(clf, "net_"):
         raise EcomError("没有可以导出的权重：请先调用 fit，或用 TextClassifier.load 载入 save 写的文件夹；mode='fewshot' 与由 ONNX 载入的分类器不能导出。")
     return copy.deepcopy(clf.peft_).merge_and_unload() if hasattr(clf, "peft_") else clf.net_.encoder
 
-def own_tokenizer(tok, prefix: str, max_length: int):
+def own_tokenizer(tok: Tokenizer, prefix: str, max_length: int) -> Tokenizer:
     "A copy of `tok` that puts `prefix` before each text and cuts to `max_length` by itself."
     from tokenizers import Tokenizer, normalizers
     tok = Tokenizer.from_str(tok.to_str())
@@ -383,7 +390,7 @@ class OnnxClassifier:
         "float32 (n, classes), twice as wide where the classifier has a prior head; batches of one length, `n_threads()` at once."
         ids = [e.ids for e in self.tok.encode_batch_fast([t or " " for t in X])]      # nothing is put before an empty string
         out = np.empty((len(ids), self.sessions[0].get_outputs()[0].shape[1]), np.float32)
-        def run(group):
+        def run(group: Sequence[int]) -> None:
             out[group] = run_stages(self.sessions, np.array([ids[i] for i in group]), self.info["sure"])
         with ThreadPoolExecutor(n_threads()) as pool:
             list(pool.map(run, same_length([len(i) for i in ids])))
@@ -405,20 +412,20 @@ class OnnxClassifier:
         return self.classes_[self.predict_proba(X).argmax(1)]
 
 # %% ../nbs/practice/inference.ipynb #1dd95b10
-def load_exported(cls, folder: str | os.PathLike) -> TextClassifier:
+def load_exported(cls: type[TextClassifier], folder: str | os.PathLike) -> TextClassifier:
     "A `TextClassifier` that predicts by the exported model in `folder`; its PyTorch weights are not read."
     session = OnnxClassifier(folder)
     clf = cls(**session.info["params"])
     clf.classes_, clf.onnx_ = session.classes_, session
     return clf
 
-def agreement(a, b, texts: Sequence[str]) -> dict[str, float]:
+def agreement(a: Classifier, b: Classifier, texts: Sequence[str]) -> dict[str, float]:
     "How far two classifiers agree on `texts`: share of equal labels, largest and mean difference of the probabilities."
     p, q = a.predict_proba(texts), b.predict_proba(texts)
     return {"same_label": float((p.argmax(1) == q.argmax(1)).mean()), "max_difference": float(np.abs(p - q).max()), "mean_difference": float(np.abs(p - q).mean())}
 
 # %% ../nbs/practice/inference.ipynb #8dddc453
-def predict_stream(clf, texts: Iterable[str], window: int = 4096) -> Iterator[tuple]:
+def predict_stream(clf: Classifier, texts: Iterable[str], window: int = 4096) -> Iterator[tuple]:
     "(class, probability) of each text, in order, by any classifier here, reading `window` texts at a time: memory does not grow with their number."
     texts, done = iter([texts] if isinstance(texts, str) else texts), 0
     while part := list(islice(texts, window)):

@@ -82,7 +82,7 @@ def learning_curve(texts: Sequence[str], labels: Sequence, kind: str = "vector",
         found += [(int(n), seed, r) for seed, r in enumerate(right)]
     return pd.DataFrame(found, columns=["n", "seed", "accuracy"])
 
-def _inputs(texts: list[str], kind: str):
+def _inputs(texts: list[str], kind: str) -> np.ndarray:
     "The texts themselves as an array of objects (n,), or their vectors float32 (n, d)."
     if kind == "characters":
         return np.array(texts, dtype=object)

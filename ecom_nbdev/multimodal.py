@@ -13,13 +13,19 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from .core import EcomError, asset, atomic_path, progress, saved_folder, set_threads, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from PIL import Image
+    from torch.optim.swa_utils import AveragedModel
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'DRAWN_COLOURS', 'DRAWN_SHAPES', 'SHIPPED', 'clip_loss', 'open_picture', 'framed', 'draw_product',
@@ -29,7 +35,7 @@ __all__ = ['MAX_PIXELS', 'DRAWN_COLOURS', 'DRAWN_SHAPES', 'SHIPPED', 'clip_loss'
            'fuse', 'colour_histogram', 'ChineseCLIP']
 
 # %% ../nbs/frontier/multimodal.ipynb #88737dc9
-def clip_loss(images, texts, scale, match=None):
+def clip_loss(images: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor | float, match: torch.Tensor | None = None) -> torch.Tensor:
     """Mean of two cross-entropies, nat: of each image over the texts and of each text over the images (CLIP, arXiv 2103.00020).
 
     images (n, d) and texts (m, d) unit rows, `scale` = 1 / temperature; match bool (n, m): several partners share the target evenly (as in arXiv 2004.11362); None is the diagonal.
@@ -37,7 +43,7 @@ def clip_loss(images, texts, scale, match=None):
     import torch
     logits = scale * images @ texts.T
     target = torch.eye(len(logits), device=logits.device) if match is None else match.to(logits.dtype)
-    def one_way(z, t):
+    def one_way(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         t, z = t[t.sum(1) > 0], z[t.sum(1) > 0]        # a row without a partner teaches nothing
         return -(t / t.sum(1, keepdim=True) * z.log_softmax(1)).sum(1).mean()
     return (one_way(logits, target) + one_way(logits.T, target.T)) / 2
@@ -45,7 +51,7 @@ def clip_loss(images, texts, scale, match=None):
 # %% ../nbs/frontier/multimodal.ipynb #89b67814
 MAX_PIXELS = 64_000_000
 
-def open_picture(picture):
+def open_picture(picture: str | os.PathLike | Image.Image) -> Image.Image:
     "`PIL.Image` in RGB of a path or PIL image: turned as its EXIF says, transparency laid on white; `EcomError` names a picture that cannot be read."
     from PIL import Image, ImageOps, UnidentifiedImageError
     if not isinstance(picture, (str, os.PathLike, Image.Image)):
@@ -76,7 +82,7 @@ def open_picture(picture):
         raise EcomError(f"{where} 读到一半出错（{type(e).__name__}），文件可能不完整，请重新取得或换一张。") from None
 
 # %% ../nbs/frontier/multimodal.ipynb #053ea036
-def framed(picture, size: int = 80, white: int = 245, margin: float = 0.04) -> np.ndarray:
+def framed(picture: str | os.PathLike | Image.Image, size: int = 80, white: int = 245, margin: float = 0.04) -> np.ndarray:
     "uint8 (size, size, 3): the picture without its white borders (all three channels >= `white`), fitted into the middle of a white square."
     from PIL import Image
     image = open_picture(picture)
@@ -103,7 +109,7 @@ DRAWN_SHAPES = {
     "Casual Shoes": ("polygon", [(12, 44), (30, 40), (52, 56), (78, 62), (88, 70), (88, 78), (12, 78)]),
     "Handbags": ("polygon", [(22, 44), (78, 44), (86, 84), (14, 84)])}
 
-def draw_product(kind: str, colour: str, rng: np.random.Generator, side: int = 96):
+def draw_product(kind: str, colour: str, rng: np.random.Generator, side: int = 96) -> Image.Image:
     "`PIL.Image` of a garment, shoe or bag drawn in a named colour; `rng` shifts the corners and the shade a little."
     from PIL import Image, ImageDraw
     if kind not in DRAWN_SHAPES or colour not in DRAWN_COLOURS:
@@ -119,7 +125,7 @@ def draw_product(kind: str, colour: str, rng: np.random.Generator, side: int = 9
         draw.line([(12 * k, 79 * k), (88 * k, 79 * k)], fill=(70, 70, 70), width=round(4 * k))
     return image.resize((side, side), Image.Resampling.LANCZOS)
 
-def draw_products(each: int, seed: int = 0):
+def draw_products(each: int, seed: int = 0) -> tuple[list[Image.Image], pd.DataFrame]:
     "(pictures, DataFrame gender, baseColour, articleType): `each` drawings of every colour and kind."
     import pandas as pd
     rng, pictures, rows = np.random.default_rng(seed), [], []
@@ -160,7 +166,7 @@ class Query(NamedTuple):
     baseColour: str = ""
     types: tuple[str, ...] = ()
 
-def matches(queries: Sequence[Query], products) -> np.ndarray:
+def matches(queries: Sequence[Query], products: pd.DataFrame) -> np.ndarray:
     "bool (queries, products): whether every attribute that the query names is the product's; `products` has the columns gender, baseColour, articleType."
     columns = [np.asarray(products[c], str) for c in ("gender", "baseColour", "articleType")]
     found = np.ones((len(queries), len(columns[0])), bool)
@@ -175,7 +181,7 @@ _ORDERS = ("{g}{c}{t}",) * 4 + ("{g}{c}的{t}", "{c}{g}{t}", "{c}的{g}{t}", "{c
 _BEFORE = ("",) * 14 + ("我想买", "想要一件", "有没有", "推荐", "新款", "找", "求推荐", "搜索", "买", "一款", "时尚", "一双", "这是一张图片：")
 _AFTER = ("",) * 12 + ("推荐", "新款", "有吗", "图片", "哪款好", "多少钱", "正品", "的照片", "，休闲百搭")
 
-def wording(gender: str = "", colour: str = "", types: Sequence[str] = (), rng=None, held: bool = False) -> Query:
+def wording(gender: str = "", colour: str = "", types: Sequence[str] = (), rng: np.random.Generator | None = None, held: bool = False) -> Query:
     "A `Query` that names what is given (`types`: one type or those of a group) in Chinese; `rng` draws words, order and frame, None gives the plain form; `held` takes words kept out of training."
     types = (types,) if isinstance(types, str) and types else tuple(types)
     kinds = {"g": ("gender", gender), "c": ("baseColour", colour), "t": ("group" if len(types) > 1 else "articleType", types[0] if types else "")}
@@ -196,7 +202,7 @@ def tidy(text: str) -> str:
     return re.sub(r"(?<=[\u4e00-\u9fff]) +| +(?=[\u4e00-\u9fff])", "", re.sub(r"\s+", " ", text)).strip()
 
 # %% ../nbs/frontier/multimodal.ipynb #9f22e966
-def query_pool(products, each: int = 16, seed: int = 0) -> tuple[list[Query], list[np.ndarray]]:
+def query_pool(products: pd.DataFrame, each: int = 16, seed: int = 0) -> tuple[list[Query], list[np.ndarray]]:
     "(queries, indices of the queries written for each product): for every triple of gender, colour and type `each` wordings, half of them naming all three, the others one or two, or a group of types."
     rng, queries, of_triple, out = np.random.default_rng(seed), [], {}, []
     for g, c, t in zip(products["gender"], products["baseColour"], products["articleType"], strict=True):
@@ -213,12 +219,12 @@ def query_pool(products, each: int = 16, seed: int = 0) -> tuple[list[Query], li
     return queries, out
 
 # %% ../nbs/frontier/multimodal.ipynb #46aaf68b
-def _conv(n_in: int, n_out: int, stride: int = 1):
+def _conv(n_in: int, n_out: int, stride: int = 1) -> torch.nn.Sequential:
     "3 x 3 convolution, batch norm, ReLU."
     from torch import nn
     return nn.Sequential(nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
 
-def dual_net(config: Mapping):
+def dual_net(config: Mapping) -> torch.nn.ModuleDict:
     """`torch.nn.ModuleDict` of both towers.
 
     config: `width` channels of the first stage, `stages`, `dim` of the common space, `text_width` of the sentence vectors, `labels` attribute -> values of its classifier.
@@ -237,7 +243,7 @@ def dual_net(config: Mapping):
     return nn.ModuleDict({"vision": nn.ModuleDict(parts), "image": nn.Linear(n_in, dim), "text": text, "heads": heads,
                           "scale": nn.ParameterDict({"log": torch.tensor(math.log(10.0))})})
 
-def see(net, pixels):
+def see(net: torch.nn.ModuleDict, pixels: torch.Tensor) -> torch.Tensor:
     "Features (n, channels) of pixels uint8 or float (n, s, s, 3), 0 to 255: white becomes 0, so that padding is white too."
     import torch
     x = (pixels.float() / 255 - 1).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) * 3
@@ -246,7 +252,7 @@ def see(net, pixels):
     return x.mean((2, 3))
 
 # %% ../nbs/frontier/multimodal.ipynb #7fa4b5ce
-def augmented(pixels, size: int):
+def augmented(pixels: torch.Tensor, size: int) -> torch.Tensor:
     "float (n, size, size, 3) of uint8 (n, s, s, 3): each picture turned (10 degrees), scaled (0.8 to 1.1), moved (8 %), half of them mirrored, lighter or darker and of another contrast (15 %); the hue stays."
     import torch
     from torch.nn import functional as f
@@ -261,14 +267,15 @@ def augmented(pixels, size: int):
     return (x + 255 + (torch.rand(n, 1, 1, 1) - 0.5) * 12).permute(0, 2, 3, 1)
 
 # %% ../nbs/frontier/multimodal.ipynb #3b08f9a8
-def _keeper(folder, net, mean, optimizer, key: dict):
+def _keeper(folder: str | os.PathLike | None, net: torch.nn.Module, mean: AveragedModel, optimizer: torch.optim.Optimizer,
+            key: dict) -> tuple[Callable[[list[float]], None], list[float]]:
     "(function that saves the state after an epoch, losses so far): weights, their average, AdamW's moments and random numbers in one safetensors file."
     import torch
     from safetensors.torch import load_file, save_file
     if folder is None:
         return (lambda losses: None), []
     path, note = Path(folder) / "state.safetensors", Path(folder) / "state.json"
-    done = json.loads(note.read_text()) if note.exists() and path.exists() else {"key": key, "losses": []}
+    done: dict[str, Any] = json.loads(note.read_text()) if note.exists() and path.exists() else {"key": key, "losses": []}
     if done["key"] != key:
         raise EcomError(f"{folder} 里是另一次训练的检查点：请换一个文件夹，或删掉它。")
     if done["losses"]:
@@ -292,14 +299,15 @@ def _keeper(folder, net, mean, optimizer, key: dict):
     return save, done["losses"]
 
 # %% ../nbs/frontier/multimodal.ipynb #69c97b98
-def label_codes(products, labels: Mapping[str, Sequence[str]]):
+def label_codes(products: pd.DataFrame, labels: Mapping[str, Sequence[str]]) -> torch.Tensor:
     "int64 tensor (n, attributes): position of each value in `labels`, -100 (left out of the loss) for one that is not there."
     import torch
     return torch.tensor([[list(values).index(v) if v in values else -100 for v in products[a]] for a, values in labels.items()]).T.contiguous()
 
-def train_dual(net, pictures: np.ndarray, products, queries: Sequence[Query], own: Sequence[np.ndarray], vectors: np.ndarray, *, labels: Mapping[str, Sequence[str]], epochs: int, sizes: Sequence[int],
+def train_dual(net: torch.nn.ModuleDict, pictures: np.ndarray, products: pd.DataFrame, queries: Sequence[Query], own: Sequence[np.ndarray], vectors: np.ndarray,
+               *, labels: Mapping[str, Sequence[str]], epochs: int, sizes: Sequence[int],
                batch: int = 64, texts: int = 4, rate: float = 2e-3, weight_decay: float = 0.05, heads: float = 0.5, decay: float = 0.995, seed: int = 0, bf16: bool | None = None,
-               checkpoint=None, stop: int | None = None, after=None):
+               checkpoint: str | os.PathLike | None = None, stop: int | None = None, after: Callable[[int, torch.nn.ModuleDict], Any] | None = None) -> tuple[torch.nn.ModuleDict, list[float]]:
     """Train both towers of `dual_net`; returns the network of averaged weights (evaluation mode) and the mean loss of each epoch.
 
     pictures uint8 (n, s, s, 3); vectors float32 (queries, text_width); `own` queries of each picture (`query_pool`); sizes: side of the pictures, one an epoch, the last one repeated;
@@ -348,23 +356,23 @@ def train_dual(net, pictures: np.ndarray, products, queries: Sequence[Query], ow
             after(epoch + 1, mean.module.eval())
     return mean.module.eval(), losses
 
-def _follow(decay: float):
+def _follow(decay: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], int], None]:
     "Update of averaged weights for `AveragedModel`: an exponential mean that follows fast at first, so that the random start is forgotten."
     import torch
-    def update(mean, now, n):
+    def update(mean: list[torch.Tensor], now: list[torch.Tensor], n: int) -> None:
         if torch.is_floating_point(mean[0]):
             torch._foreach_lerp_(mean, now, 1 - min(decay, (1 + float(n)) / (10 + float(n))))
         else:
             torch._foreach_copy_(mean, now)
     return update
 
-def _unit(*rows):
+def _unit(*rows: torch.Tensor) -> list[torch.Tensor]:
     "Rows of length 1."
     import torch
     return [torch.nn.functional.normalize(r, dim=1) for r in rows]
 
 # %% ../nbs/frontier/multimodal.ipynb #364059fc
-def picture_features(net, pixels: np.ndarray, batch: int = 64) -> np.ndarray:
+def picture_features(net: torch.nn.ModuleDict, pixels: np.ndarray, batch: int = 64) -> np.ndarray:
     "float32 (n, channels): mean of the features of each picture of uint8 (n, s, s, 3) and of its mirror image."
     import torch
     x, out = torch.from_numpy(np.ascontiguousarray(pixels)), []
@@ -374,7 +382,7 @@ def picture_features(net, pixels: np.ndarray, batch: int = 64) -> np.ndarray:
             out.append((see(net, part) + see(net, part.flip(2))) / 2)
         return torch.cat(out).numpy()
 
-def project(part, rows: np.ndarray) -> np.ndarray:
+def project(part: torch.nn.Module, rows: np.ndarray) -> np.ndarray:
     "float32 unit rows: `part` (a layer of `dual_net`) of `rows`."
     import torch
     with torch.inference_mode():
@@ -395,7 +403,7 @@ class DualEncoder:
     `config` of `dual_net` with `size` (side of the pictures) and `text` (name of the sentence encoder), its network `net`, and `info` for the card.
     `DualEncoder.pretrained("fashion")` travels with the package; a folder or Hub id of a Chinese-CLIP gives an encoder with the same methods.
     """
-    def __init__(self, config: Mapping, net, info: Mapping | None = None):
+    def __init__(self, config: Mapping, net: torch.nn.ModuleDict, info: Mapping | None = None):
         from ecom_nbdev.models import Embedder
         self.config, self.net, self.info = dict(config), net.eval(), dict(info or {})
         self.embedder = Embedder(config["text"], max_length=64)
@@ -424,7 +432,7 @@ class DualEncoder:
             out.append(picture_features(self.net, np.stack([framed(p, self.config["size"]) for p in pictures[start:start + batch]]), batch))
         return np.concatenate(out)
 
-    def predict(self, images: Sequence):
+    def predict(self, images: Sequence) -> pd.DataFrame:
         "DataFrame of the attributes gender, baseColour, articleType by the towers' classifiers, each with its probability in `<attribute>_p`."
         import pandas as pd
         import torch
@@ -584,7 +592,7 @@ class ChineseCLIP(DualEncoder):
         "The vectors of the common space: a Chinese-CLIP has no classifiers of ours."
         return self.encode_images(images, batch)
 
-    def predict(self, images: Sequence):
+    def predict(self, images: Sequence) -> NoReturn:
         "Not there: a Chinese-CLIP has no attribute classifiers."
         raise EcomError("Chinese-CLIP 没有属性分类器：请用 zero_shot 给出候选的说法。")
 
@@ -592,7 +600,7 @@ class ChineseCLIP(DualEncoder):
         "Not there: copy the model's own folder."
         raise EcomError("Chinese-CLIP 请直接复制它原来的文件夹。")
 
-    def _rows(self, encode, inputs) -> np.ndarray:
+    def _rows(self, encode: Callable[..., torch.Tensor], inputs: Mapping) -> np.ndarray:
         "float32 unit rows of what `encode` gives for the inputs."
         import torch
         with torch.inference_mode():

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, count, repeat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .core import EcomError
 from .text import SPECIALS, Vocab, normalize, segment
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 UNK = SPECIALS.index("[UNK]")
 
@@ -51,7 +55,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
     def __init__(self, maxlen: int = 64, min_freq: int = 1, max_size: int | None = None, clean: bool = True):
         self.maxlen, self.min_freq, self.max_size, self.clean = maxlen, min_freq, max_size, clean
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string, tags.input_tags.two_d_array = True, False
         return tags
@@ -69,7 +73,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         rows[mask] = ids[((np.cumsum(lengths) - lengths)[:, None] + columns)[mask]]
         return {"input_ids": rows, "attention_mask": mask.astype(np.int32)}
 
-    def fit(self, X: Iterable[str], y=None) -> Preprocessor:
+    def fit(self, X: Iterable[str], y: Any = None) -> Preprocessor:
         "Build the vocabulary from texts."
         self.vocab_ = Vocab.build(self._words(X), self.min_freq, self.max_size)
         return self
@@ -83,7 +87,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         ids = map(self.vocab_.index.get, chain.from_iterable(words), repeat(UNK))
         return self._padded(np.fromiter(ids, np.int32, lengths.sum()), lengths)
 
-    def fit_transform(self, X: Iterable[str], y=None) -> dict[str, np.ndarray]:
+    def fit_transform(self, X: Iterable[str], y: Any = None) -> dict[str, np.ndarray]:
         "`fit`, then `transform`, segmenting and looking up each word once: numbers by first appearance, counted, then exchanged for the vocabulary's."
         words = self._words(X)
         lengths = np.array([len(w) for w in words], int)

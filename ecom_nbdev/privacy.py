@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,12 @@ from .core import EcomError, asset, atomic_path, cache_dir, make_folder, progres
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+    from numpy.typing import ArrayLike
+    from pandas.core.groupby import DataFrameGroupBy
+    from presidio_analyzer import AnalyzerEngine
+
+    from ecom_nbdev.tagging import Tagger
 
 # %% auto #0
 __all__ = ['KINDS', 'RULES', 'EVIDENCE', 'Span', 'Redacted', 'id_card_ok', 'luhn_ok', 'mobile_ok', 'Rule', 'Token', 'name_score',
@@ -615,7 +621,7 @@ class Pseudonyms:
     def __enter__(self) -> Pseudonyms:
         return self
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.save()
 
@@ -641,7 +647,7 @@ def redact_table(df: pd.DataFrame, columns: Iterable[str], kinds: Iterable[str] 
 def redact_messages(messages: Sequence[dict], kinds: Iterable[str] | None = None) -> tuple[list[dict], Callable[[str], str]]:
     "(messages for a language model elsewhere, with pseudonyms that hold within this call; function that puts the values back into its answer)."
     names = Pseudonyms()
-    def safe(content):
+    def safe(content: Any) -> str | list:
         if isinstance(content, str):
             return names.redact(content, kinds).text
         return [part | {"text": names.redact(part["text"], kinds).text} if isinstance(part.get("text"), str) else part for part in content or []]
@@ -657,20 +663,20 @@ def presidio_recognizers(kinds: Iterable[str] | None = None) -> list:
         def load(self) -> None:
             "Nothing to load."
 
-        def analyze(self, text, entities, nlp_artifacts=None):
+        def analyze(self, text: str, entities: Sequence[str], nlp_artifacts: Any = None) -> list:
             "The spans of the entities asked for as `RecognizerResult`."
             asked = [k for k in wanted if not entities or k in entities]
             return [presidio.RecognizerResult(s.kind, s.start, s.end, 0.9) for s in find_personal(text, asked)]
     return [ChinesePersonalData(supported_entities=wanted, supported_language="zh", name="ecom_nbdev")]
 
-def presidio_engine(tagger=None):
+def presidio_engine(tagger: Tagger | None = None) -> AnalyzerEngine:
     "A Presidio `AnalyzerEngine` for Chinese with our recognizers: rjieba's words, and the entities of a `Tagger` (BRAND, PRODUCT, …) as its NLP artifacts; no model is downloaded."
     presidio = require("presidio_analyzer", "privacy")
     from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
     import spacy
     class TaggerEngine(NlpEngine):
         "Presidio's Chinese NLP engine: spaCy's containers, filled by rjieba and by the tagger."
-        def __init__(self):
+        def __init__(self) -> None:
             self.vocab = spacy.blank("zh").vocab
 
         def load(self) -> None:
@@ -679,7 +685,7 @@ def presidio_engine(tagger=None):
         def is_loaded(self) -> bool:
             return True
 
-        def process_text(self, text, language):
+        def process_text(self, text: str, language: str) -> NlpArtifacts:
             words = [t.text for t in _tokens(text)]
             doc = spacy.tokens.Doc(self.vocab, words=words, spaces=[False] * len(words))
             found = tagger.predict([text])[0] if tagger is not None and text else []
@@ -687,19 +693,19 @@ def presidio_engine(tagger=None):
             doc.ents = spacy.util.filter_spans([e for e in ents if e is not None])
             return NlpArtifacts(list(doc.ents), doc, [t.idx for t in doc], [t.text for t in doc], self, language, [e.score for e in found][:len(doc.ents)])
 
-        def process_batch(self, texts, language, batch_size=1, n_process=1, **kw):
+        def process_batch(self, texts: Iterable[str], language: str, batch_size: int = 1, n_process: int = 1, **kw: Any) -> Iterator[tuple[str, NlpArtifacts]]:
             return ((t, self.process_text(t, language)) for t in texts)
 
-        def is_stopword(self, word, language):
+        def is_stopword(self, word: str, language: str) -> bool:
             return False
 
-        def is_punct(self, word, language):
+        def is_punct(self, word: str, language: str) -> bool:
             return not any(c.isalnum() for c in word)
 
-        def get_supported_entities(self):
+        def get_supported_entities(self) -> list[str]:
             return sorted({t.partition("-")[2] for t in tagger.tags_ if "-" in t}) if tagger is not None else []
 
-        def get_supported_languages(self):
+        def get_supported_languages(self) -> list[str]:
             return ["zh"]
     registry = presidio.RecognizerRegistry(recognizers=presidio_recognizers(), supported_languages=["zh"])
     return presidio.AnalyzerEngine(registry=registry, nlp_engine=TaggerEngine(), supported_languages=["zh"])
@@ -712,7 +718,7 @@ def _plain(df: pd.DataFrame, column: str) -> pd.Series:
     except TypeError:
         raise EcomError(f"列 {column} 里有列表或字典，不能按它分组或计数：请先换成一个值。") from None
 
-def _groups(df: pd.DataFrame, quasi: Iterable[str]):
+def _groups(df: pd.DataFrame, quasi: Iterable[str]) -> DataFrameGroupBy:
     "The rows by equal quasi-identifiers (missing ones count as a value)."
     quasi = [quasi] if isinstance(quasi, str) else list(quasi)
     if not quasi:
@@ -766,7 +772,7 @@ def likelihood_ratio(target: np.ndarray, shadow: np.ndarray, member: np.ndarray)
     target, shadow, member = np.asarray(target, float), np.asarray(shadow, float), np.asarray(member, bool)
     if shadow.shape != member.shape or shadow.shape[1:] != target.shape or not (member.any(0) & ~member.all(0)).all():
         raise EcomError(f"形状不符：target {target.shape}、shadow {shadow.shape}、member {member.shape}；每一行都要有见过它和没见过它的影子模型。")
-    def fitted(mask):
+    def fitted(mask: np.ndarray) -> tuple[np.ndarray, float]:
         mean = np.where(mask, shadow, 0).sum(0) / mask.sum(0)
         return mean, np.where(mask, (shadow - mean) ** 2, 0).sum() / mask.sum() + 1e-12
     (m1, v1), (m0, v0) = fitted(member), fitted(~member)
@@ -780,7 +786,8 @@ class DPClassifier:
     is subtracted from every row and must come from public data.
     After fit: `epsilon_` spent, `noise_` multiplier, `classes_`. The seed makes runs repeatable and is for study only: whoever knows it can take the noise off.
     """
-    def __init__(self, epsilon: float = 3.0, delta: float | None = None, epochs: int = 20, rate: float = 2.0, batch: int = 256, clip: float = 1.0, center=None, seed: int = 0):
+    def __init__(self, epsilon: float = 3.0, delta: float | None = None, epochs: int = 20, rate: float = 2.0, batch: int = 256, clip: float = 1.0,
+                 center: ArrayLike | None = None, seed: int = 0):
         self.epsilon, self.delta, self.epochs, self.rate, self.batch, self.clip, self.center, self.seed = epsilon, delta, epochs, rate, batch, clip, center, seed
 
     def _check(self, X: np.ndarray, y: np.ndarray) -> None:
@@ -793,7 +800,7 @@ class DPClassifier:
         if X.ndim != 2 or len(X) != len(y) or len(np.unique(y)) < 2:
             raise EcomError(f"X 的形状是 {X.shape}，y 有 {len(y)} 个、{len(np.unique(y))} 类：要一行一个向量、一个标签，至少两类。")
 
-    def fit(self, X, y) -> DPClassifier:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> DPClassifier:
         "Train on X (rows, dim) and labels y; needs the extra privacy where epsilon is finite."
         import torch
         X, y = np.asarray(X, np.float32), np.asarray(y)
@@ -822,7 +829,7 @@ class DPClassifier:
                 self.epsilon_, self.noise_ = float(engine.get_epsilon(self.delta_)), float(optimizer.noise_multiplier)
         return self
 
-    def _private(self, net, optimizer, loader) -> tuple:
+    def _private(self, net: torch.nn.Module, optimizer: torch.optim.Optimizer, loader: torch.utils.data.DataLoader) -> tuple:
         "(net, optimizer, loader, engine) of Opacus, the noise chosen so that all epochs together spend `epsilon`."
         import torch
         engine = require("opacus", "privacy").PrivacyEngine(accountant="rdp")
@@ -830,13 +837,13 @@ class DPClassifier:
                                                 max_grad_norm=self.clip, noise_generator=torch.Generator().manual_seed(self.seed))
         return (*made, engine)
 
-    def _vectors(self, X):
+    def _vectors(self, X: ArrayLike) -> torch.Tensor:
         "Rows less `center`, of unit length, so that no gradient is much longer than another."
         import torch
         X = np.asarray(X, np.float32) - (0 if self.center is None else np.asarray(self.center, np.float32))
         return torch.tensor(X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12), dtype=torch.float32)
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         "(rows, classes) probabilities."
         import torch
         if not hasattr(self, "net_"):
@@ -844,12 +851,12 @@ class DPClassifier:
         with torch.no_grad():
             return torch.softmax(self.net_(self._vectors(X)), 1).double().numpy()
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         "The likeliest class of each row."
         best = self.predict_proba(X).argmax(1)
         return self.classes_[best]
 
-    def score(self, X, y) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         "Accuracy."
         return float((self.predict(X) == np.asarray(y)).mean())
 

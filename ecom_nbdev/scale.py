@@ -20,7 +20,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,11 @@ from .core import EcomError, make_folder, peak_mb, require, set_threads, write_j
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from pyarrow.dataset import Dataset
+    from pyarrow.fs import FileSystem
+
+    from ecom_nbdev.apps.recommend import Recommender
+    from ecom_nbdev.classify import TextClassifier
 
 # %% auto #0
 __all__ = ['ROW', 'ROW_STAGES', 'USER_STAGES', 'MADE', 'RESTARTS', 'n_cores', 'check_workers', 'cluster', 'Task', 'open_store',
@@ -164,7 +169,7 @@ def cut(sizes: Sequence[int], block_rows: int) -> list[tuple[int, int, int, int]
         blocks.append((start, last + 1, low - (int(ends[start - 1]) if start else 0), high - low))
     return blocks
 
-def plan_tasks(files: Sequence, store, block_rows: int, check: Callable = lambda schema, path: None) -> list[Task]:
+def plan_tasks(files: Sequence, store: FileSystem, block_rows: int, check: Callable = lambda schema, path: None) -> list[Task]:
     "The blocks of all files in order; `check(schema, path)` sees each file's columns first. `EcomError` for a file that is no Parquet, and for no rows."
     import pyarrow.parquet as pq
     from pyarrow import ArrowException
@@ -184,7 +189,7 @@ def plan_tasks(files: Sequence, store, block_rows: int, check: Callable = lambda
         raise EcomError("输入的 Parquet 文件里一行也没有：请检查是怎样写出的。")
     return tasks
 
-def read_block(store, task: Task, batch_rows: int) -> Iterator[pa.Table]:
+def read_block(store: FileSystem, task: Task, batch_rows: int) -> Iterator[pa.Table]:
     "The rows of a task in tables of at most `batch_rows`, with the column `row` in front: never more than a batch in memory."
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -200,7 +205,7 @@ def read_block(store, task: Task, batch_rows: int) -> Iterator[pa.Table]:
                 return
 
 # %% ../nbs/frontier/scale.ipynb #73b40655
-def clean_stage(**switches) -> Callable:
+def clean_stage(**switches: Any) -> Callable:
     "Columns `clean` (`cleaning.normalize` with `switches`) and `key` (int64, equal for texts that `data.text_key` takes for one)."
     import pyarrow as pa
     from pandas.util import hash_array
@@ -261,7 +266,7 @@ def bucket_of(users: Sequence, n: int) -> np.ndarray:
     names = [_user_name(u) or "" for u in users]
     return np.where([not u for u in names], 0, hash_array(np.array(names, object)) % n).astype(np.int32)
 
-def write_part(store, path: str, tables: Sequence[pa.Table]) -> None:
+def write_part(store: FileSystem, path: str, tables: Sequence[pa.Table]) -> None:
     "Write non-empty tables of one schema as row groups of the Parquet file `path`: under another name first, so that `path` is whole or absent."
     import pyarrow.parquet as pq
     folder, name = path.rsplit("/", 1)
@@ -281,7 +286,7 @@ def by_bucket(table: pa.Table, user: str, n: int) -> list[pa.Table]:
     edges = np.flatnonzero(np.diff(bucket[order])) + 1
     return [table.slice(a, b - a) for a, b in zip([0, *edges.tolist()], [*edges.tolist(), len(table)], strict=True)]
 
-def read_bucket(store, parts: Sequence[str], bucket: int, columns: Sequence[str]) -> pa.Table:
+def read_bucket(store: FileSystem, parts: Sequence[str], bucket: int, columns: Sequence[str]) -> pa.Table:
     "The rows of one bucket out of all `parts`, in order of `row`: row groups of other buckets are skipped by their statistics."
     import pyarrow.dataset as ds
     rows = ds.dataset(list(parts), filesystem=store, format="parquet")
@@ -297,7 +302,7 @@ def profile_table(profiles: Sequence) -> pa.Table:
                "price_sensitivity": (number, lambda p: p.price_sensitivity), "want": (text, lambda p: p.to_text()), "profile": (text, lambda p: json.dumps(p.to_dict(), ensure_ascii=False))}
     return pa.table({name: pa.array([f(p) for p in profiles], kind) for name, (kind, f) in columns.items()})
 
-def recommendation_table(recommender, profiles: Sequence, k: int) -> pa.Table:
+def recommendation_table(recommender: Recommender, profiles: Sequence, k: int) -> pa.Table:
     "Rows user_id, rank, item_id, score, reason of the `k` best products of each profile."
     import pyarrow as pa
     kinds = {"user_id": pa.string(), "rank": pa.int64(), "item_id": pa.string(), "score": pa.float64(), "reason": pa.string()}
@@ -364,7 +369,7 @@ class Worker:
         write_part(self.store, part_path(job["out"], "profiles", bucket), [profile_table(profiles)])       # last: where it is, the bucket is done
         return len(profiles)
 
-def load_recommender(products: str | None = None, k: int = 10, **settings) -> tuple:
+def load_recommender(products: str | None = None, k: int = 10, **settings: Any) -> tuple:
     "(`Recommender` fitted on a file of products or on the demo catalogue, k)."
     from ecom_nbdev.apps.recommend import Recommender
     from ecom_nbdev.data import load, read_table
@@ -376,7 +381,7 @@ def part_path(out: str, kind: str, part: int) -> str:
     return f"{open_store(out)[1].rstrip('/')}/{kind}/part-{part:06d}.parquet"
 
 # %% ../nbs/frontier/scale.ipynb #77e7a791
-def check_schema(schema, path: str, text: str, user: str | None, stages: Sequence[str]) -> None:
+def check_schema(schema: pa.Schema, path: str, text: str, user: str | None, stages: Sequence[str]) -> None:
     "`EcomError` unless a file has the text column as strings and, for profiles, the user column, and no column of a name that is given here."
     import pyarrow as pa
     have = "、".join(schema.names)
@@ -525,7 +530,7 @@ def newest_time(job: dict) -> str | None:
     return str(max(newest)) if newest else None
 
 def run(input: str | os.PathLike, out: str | os.PathLike, stages: Sequence[str] = ("classify",), workers: int = 2, *, address: str | None = None,
-        on_part: Callable[[dict], None] | None = None, **job) -> Run:
+        on_part: Callable[[dict], None] | None = None, **job: Any) -> Run:
     """Run `stages` (clean, embed, classify, profile, recommend) over a Parquet file or folder, local or by address, with `workers` processes; results in `out` as Parquet.
 
     `out`/rows holds every row of the input with its number (`row`) and the new columns, `out`/profiles one row a user, `out`/recommendations k rows a user. The same call
@@ -556,7 +561,7 @@ def _ray_is_up() -> bool:
     "Whether this process is connected to a Ray cluster."
     return "ray" in sys.modules and sys.modules["ray"].is_initialized()
 
-def table_of(out: str | os.PathLike, kind: str = "rows"):
+def table_of(out: str | os.PathLike, kind: str = "rows") -> Dataset:
     "pyarrow Dataset of the results of `run`: kind rows, profiles or recommendations."
     import pyarrow.dataset as ds
     store, path = open_store(out)
@@ -571,7 +576,7 @@ def share_gradients(add: Callable, rank: int, world: int) -> Callable:
     "A `training.backward` for one of `world` processes: works out the rows `rank`, `rank` + `world`, … of a batch and leaves the gradient of the whole batch; `add` sums a tensor over the processes."
     from ecom_nbdev import training
     whole, calls = training.backward, []
-    def backward(net, group, ids, states, y, loss_of, *extra) -> float:
+    def backward(net: Any, group: Sequence[int], ids: list[list[int]], states: list | None, y: Any, loss_of: Callable, *extra: float) -> float:
         import torch
         if not calls:
             torch.manual_seed(torch.initial_seed() + rank)       # the processes drop different units
@@ -608,7 +613,8 @@ def train_process(folder: str) -> None:
     accelerator.wait_for_everyone()
     accelerator.end_training()
 
-def fit_parallel(clf, X: Sequence[str], y: Sequence, out: str | os.PathLike, processes: int = 2, eval_set: tuple | None = None, device: str | None = None):
+def fit_parallel(clf: TextClassifier, X: Sequence[str], y: Sequence, out: str | os.PathLike, processes: int = 2, eval_set: tuple | None = None,
+                 device: str | None = None) -> TextClassifier:
     "`clf.fit(X, y)` (a `TextClassifier` of mode full or lora) by `processes` that share each batch, one a GPU, or on the CPU by gloo; saved in `out` and returned, with `parallel_` (processes, fit_s, steps, losses)."
     import torch
 

@@ -14,10 +14,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .core import EcomError, n_threads
+
+if TYPE_CHECKING:
+    from jieba import Tokenizer
+    from jieba.posseg import POSTokenizer
 
 # %% auto #0
 __all__ = ['HAN', 'FOREIGN', 'BLOCK', 'SPACE', 'OUTSIDE', 'RISKS', 'SINGLE', 'Entry', 'UNSEEN', 'POS_PIECE', 'POS_OUTSIDE',
@@ -28,7 +34,7 @@ __all__ = ['HAN', 'FOREIGN', 'BLOCK', 'SPACE', 'OUTSIDE', 'RISKS', 'SINGLE', 'En
 
 # %% ../nbs/practice/segmentation.ipynb #e26245cd
 @functools.cache
-def jieba_module(name: str = "jieba"):
+def jieba_module(name: str = "jieba") -> ModuleType:
     "The module `name` of jieba, loaded without its warnings and messages."
     import warnings
     with warnings.catch_warnings():
@@ -141,7 +147,7 @@ def read_userdict(source: str | Path | Iterable[str]) -> tuple[Entry, ...]:
 
 # %% ../nbs/practice/segmentation.ipynb #9d155b6b
 @functools.cache
-def plain_tokenizer():
+def plain_tokenizer() -> Tokenizer:
     "A Tokenizer of jieba with its own dictionary, apart from the one that `jieba.add_word` changes."
     tokenizer = jieba_module().Tokenizer()
     tokenizer.initialize()
@@ -157,7 +163,7 @@ class Lexicon:
             _teach(self)
 
     @functools.cached_property
-    def python(self):
+    def python(self) -> Tokenizer:
         "jieba's Tokenizer with the entries; words of frequency 0 are kept out of jieba's global list of forced cuts."
         forced = jieba_module("jieba.finalseg").Force_Split_Words
         if not self.entries:
@@ -170,7 +176,7 @@ class Lexicon:
         return tokenizer
 
     @functools.cached_property
-    def tagger(self):
+    def tagger(self) -> POSTokenizer:
         "jieba's part-of-speech tagger on the same dictionary."
         return jieba_module("jieba.posseg").POSTokenizer(self.python)
 

@@ -28,14 +28,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from .apps.pipeline import by_id, finite
 from .apps.profile import UserProfile
-from .core import EcomError, asset, require
+from .core import ChatModel, EcomError, asset, require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../nbs/apps/serve.ipynb #91a5e2ad
 class TokenBucket:
@@ -68,14 +74,14 @@ class Guard:
     Parameters: `key` wanted in X-API-Key for POST (None: none, but only requests to this machine by its own name); `max_body` bytes;
     `rate` POST requests a minute and client; `timeout` seconds in which a body must have arrived. Refusals are JSON {"error": sentence}.
     """
-    def __init__(self, app, key: str | None = None, max_body: int = 1_000_000, rate: float = 60, timeout: float = 30.0):
+    def __init__(self, app: "ASGIApp", key: str | None = None, max_body: int = 1_000_000, rate: float = 60, timeout: float = 30.0):
         self.app, self.key, self.max_body, self.timeout, self.bucket = app, key and key.encode(), max_body, timeout, TokenBucket(rate)
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         begun = False
-        async def guarded(message):
+        async def guarded(message: "Message") -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun, have = True, {k for k, _ in message["headers"]}
@@ -94,7 +100,7 @@ class Guard:
             if not begun:
                 await refuse(guarded, 500, "服务内部出错，已记下错误的类型；请换一份输入再试。")
 
-    def refusal(self, scope) -> tuple | None:
+    def refusal(self, scope: "Scope") -> tuple | None:
         "(status, sentence, seconds to wait) of a request that its head alone rules out, else None."
         head = {k.decode("latin-1"): v for k, v in scope["headers"]}
         if self.key is None and not LOCAL.fullmatch(head.get("host", b"").decode("latin-1").lower()):
@@ -109,9 +115,9 @@ class Guard:
             return 415, "请求应是 JSON：请加上请求头 Content-Type: application/json。"
         return None
 
-    async def body(self, receive) -> tuple[bytes | None, tuple | None]:
+    async def body(self, receive: "Receive") -> tuple[bytes | None, tuple | None]:
         "(whole body, None), or (None, refusal); of a body that is too long, up to four times `max_body` is read and thrown away, so that the client hears why."
-        async def read():
+        async def read() -> tuple[bytes, int]:
             chunks, size, more = [], 0, True
             while more and size <= 4 * self.max_body:
                 message = await receive()
@@ -124,10 +130,10 @@ class Guard:
             return None, (408, f"请求在 {self.timeout:g} 秒内没有送完：请检查网络后重试。")
         return (None, (413, f"请求太大：最多 {self.max_body:,} 字节，请分几次发。")) if size > self.max_body else (body, None)
 
-def replay(body: bytes, receive):
+def replay(body: bytes, receive: "Receive") -> "Receive":
     "An ASGI `receive` that gives `body` once, then whatever comes."
     given = False
-    async def again():
+    async def again() -> "Message":
         nonlocal given
         if given:
             return await receive()
@@ -144,7 +150,7 @@ def refusal(sentence: str) -> tuple[dict[str, str], bytes]:
     body = error_body(sentence)
     return HEADERS | {"content-type": "application/json", "content-length": str(len(body))}, body
 
-async def refuse(send, status: int, sentence: str, wait: int | None = None) -> None:
+async def refuse(send: "Send", status: int, sentence: str, wait: int | None = None) -> None:
     "Send {\"error\": sentence} with `status`; `wait` seconds go into Retry-After."
     headers, body = refusal(sentence)
     headers |= {"retry-after": str(wait)} if wait else {}
@@ -290,10 +296,10 @@ def watched(sentiment: Callable | None, most: int = 5_000) -> Callable | None:
 # %% ../nbs/apps/serve.ipynb #5094f865
 class TimedWriter:
     "A language model that is asked for `seconds` and then says nothing, so that templates step in; so they do when it fails. `Stopped` when nobody waits."
-    def __init__(self, llm, seconds: float):
+    def __init__(self, llm: ChatModel, seconds: float):
         self.llm, self.name, self.end = llm, llm.name, time.monotonic() + seconds
 
-    def chat(self, messages: Sequence[dict], **kw) -> str:
+    def chat(self, messages: Sequence[dict], **kw: Any) -> str:
         "The answer of the model, or nothing; keywords as for `LLM.chat`."
         go_on()
         if time.monotonic() >= self.end:
@@ -306,7 +312,8 @@ class TimedWriter:
 
 class Engine:
     "Profiler, Recommender, AdMatcher and what CampaignPlanner needs, loaded once. Tables are DataFrames, paths, or None for the demo data; `llm` as for `load_llm`, or None."
-    def __init__(self, products=None, ads=None, trends=None, llm=None):
+    def __init__(self, products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None,
+                 trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None):
         from ecom_nbdev.apps.ads import AdMatcher
         from ecom_nbdev.apps.pipeline import read_source
         from ecom_nbdev.apps.profile import Profiler, _shipped_sentiment
@@ -314,13 +321,13 @@ class Engine:
         if isinstance(llm, str):
             from ecom_nbdev.models import load_llm
             llm = None if llm == "none" else load_llm(llm)
-        self.products, ads, self.trends = (read_source(n, t)[0] for n, t in (("products", products), ("ads", ads), ("trends", trends)))
-        self.llm, self.encoder = llm, SharedEncoder(passages=2 * (len(self.products) + len(ads)) + 1_000)
+        self.products, table, self.trends = (read_source(n, t)[0] for n, t in (("products", products), ("ads", ads), ("trends", trends)))
+        self.llm, self.encoder = llm, SharedEncoder(passages=2 * (len(self.products) + len(table)) + 1_000)
         self.profiler = Profiler(products=self.products, embedder=self.encoder, sentiment=watched(_shipped_sentiment()))
-        self.recommender, self.matcher = Recommender(self.encoder).fit(self.products), AdMatcher(self.encoder).fit(ads)
+        self.recommender, self.matcher = Recommender(self.encoder).fit(self.products), AdMatcher(self.encoder).fit(table)
         self.goods = by_id(self.products.to_dict("records"), "item_id")
         self.categories = list(dict.fromkeys(self.products["category"].dropna().astype(str))) if "category" in self.products else []
-        self.ad_texts = {i: str(a["text"]) for i, a in by_id(ads.to_dict("records"), "ad_id").items()}
+        self.ad_texts = {i: str(a["text"]) for i, a in by_id(table.to_dict("records"), "ad_id").items()}
         self.profile([{"user_id": "启动", "text": "好用"}])            # the classifier is loaded by the first profile
 
     def profile(self, rows: list[dict]) -> tuple[list[UserProfile], list[str]]:
@@ -328,7 +335,7 @@ class Engine:
         import pandas as pd
         return self.profiler.profile(pd.DataFrame(rows, columns=["user_id", "text", "source", "time"])), self.profiler.notes
 
-    def recommend(self, rows: list[dict], k: int = 10, **filters) -> list[dict]:
+    def recommend(self, rows: list[dict], k: int = 10, **filters: Any) -> list[dict]:
         "Products for each user of `rows`, as dictionaries of `Item`; `filters` as for `Recommender.recommend`; a category that no product has is an `EcomError`."
         if (category := filters.get("category")) is not None and category not in self.categories:
             raise EcomError(f"没有类目 {category[:40]}：商品表里有 {'、'.join(self.categories[:30]) or '（无）'}。")
@@ -348,7 +355,7 @@ class Engine:
         return planner.plan(profiles, self.products, self.trends, brief=brief, today=today.isoformat() if today else None).to_list()
 
 # %% ../nbs/apps/serve.ipynb #cca731a0
-def page(**values) -> tuple[str, str]:
+def page(**values: Any) -> tuple[str, str]:
     "(HTML, content security policy) of `data/serve.html.j2` with `values` (key: whether one is needed; docs, endpoints: the page on the API)."
     from jinja2 import Environment
     html = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(asset("serve.html.j2").read_text(encoding="utf-8")).render(**values)
@@ -397,13 +404,13 @@ class Lane:
         self.pool, self.most, self.timeout = ThreadPoolExecutor(1, name), most, timeout
         self.jobs: dict[Future, threading.Event] = {}
 
-    async def do(self, request, f: Callable, *args, **kw):
+    async def do(self, request: "Request", f: Callable, *args: Any, **kw: Any) -> Any:
         "What `f(*args, **kw)` gives; HTTPException 503 when too many wait, 504 after `timeout`, 499 when the client of `request` has gone."
         from fastapi import HTTPException
         if len(self.jobs) >= self.most:
             raise HTTPException(503, "排队的请求太多：请稍后再试。", {"Retry-After": "2"})
         stop = threading.Event()
-        def job():
+        def job() -> Any:
             _STOP.set(stop)
             return f(*args, **kw)
         future = self.pool.submit(contextvars.copy_context().run, job)
@@ -428,8 +435,10 @@ class Lane:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../nbs/apps/serve.ipynb #de2950a9
-def app(products=None, ads=None, trends=None, llm=None, key: str | None = None, max_body: int = 1_000_000, rate: float = 60, timeout: float = 60.0, waiting: int = 16,
-        patience: float = 15.0, writing: float = 120.0):
+def app(products: "pd.DataFrame | str | os.PathLike | None" = None, ads: "pd.DataFrame | str | os.PathLike | None" = None,
+        trends: "pd.DataFrame | str | os.PathLike | None" = None, llm: ChatModel | str | None = None, key: str | None = None, max_body: int = 1_000_000,
+        rate: float = 60, timeout: float = 60.0, waiting: int = 16,
+        patience: float = 15.0, writing: float = 120.0) -> "FastAPI":
     """The service as a FastAPI application: POST /profile, /recommend, /ads, /campaign; GET /, /docs, /openapi.json, /health.
 
     Tables are DataFrames, paths or None (demo data); `llm` a name for `load_llm`, a loaded model or None (templates). `key` wanted in the header
@@ -450,49 +459,49 @@ def app(products=None, ads=None, trends=None, llm=None, key: str | None = None, 
     api.add_middleware(Guard, key=key, max_body=max_body, rate=rate, timeout=patience)
     return api
 
-def _routes(api, engine: Engine, models: Lane, writers: Lane, writing: float) -> None:
+def _routes(api: "FastAPI", engine: Engine, models: Lane, writers: Lane, writing: float) -> None:
     "The endpoints that answer in JSON."
     from fastapi import Request
     def said(ask: Ask) -> list[dict]:
         return [r.model_dump() for r in ask.rows]
 
     @api.post("/profile", summary="每个用户一份画像：兴趣、评价、不喜欢什么、价格敏感度，条条有原文", response_model=Profiles)
-    async def profile(ask: Ask, request: Request):
+    async def profile(ask: Ask, request: Request) -> dict:
         profiles, notes = await models.do(request, engine.profile, said(ask))
         return {"profiles": profiles, "notes": notes}
 
     @api.post("/recommend", summary="为每个用户推荐商品，每件有理由", response_model=Items)
-    async def recommend(ask: AskRecommend, request: Request):
+    async def recommend(ask: AskRecommend, request: Request) -> dict:
         return {"items": await models.do(request, engine.recommend, said(ask), ask.k, category=ask.category, min_price=ask.min_price, max_price=ask.max_price)}
 
     @api.post("/ads", summary="为每个用户匹配广告（查询，不记账）", response_model=Ads)
-    async def ads(ask: AskAds, request: Request):
+    async def ads(ask: AskAds, request: Request) -> dict:
         return {"ads": await models.do(request, engine.ads, said(ask), ask.k)}
 
     @api.post("/campaign", summary="分人群、选商品与热点、写文案并检查", response_model=Plan)
-    async def campaign(ask: AskCampaign, request: Request):
+    async def campaign(ask: AskCampaign, request: Request) -> dict:
         profiles, _ = await models.do(request, engine.profile, said(ask))
         return {"segments": await writers.do(request, engine.campaign, profiles, ask.brief, ask.today, writing)}
 
-    @api.get("/health", summary="服务是否还在运行")
-    async def health():
+    @api.get("/health", summary="服务是否还在运行", response_model=None)
+    async def health() -> dict:
         return {"status": "ok", "products": len(engine.products), "ads": len(engine.matcher.ads), "llm": engine.llm.name if engine.llm else "none"}
 
-def _pages(api, key: bool) -> None:
+def _pages(api: "FastAPI", key: bool) -> None:
     "The page for people and the page on the API."
     from fastapi.responses import HTMLResponse
-    def answer(html: str, csp: str):
+    def answer(html: str, csp: str) -> HTMLResponse:
         return HTMLResponse(html, headers={"content-security-policy": csp})
 
     @api.get("/", include_in_schema=False)
-    async def index():
+    async def index() -> HTMLResponse:
         return answer(*page(key=key))
 
     @api.get("/docs", include_in_schema=False)
-    async def docs():
+    async def docs() -> HTMLResponse:
         return answer(*page(docs=True, key=key, endpoints=endpoints(api.openapi())))
 
-def _errors(api) -> None:
+def _errors(api: "FastAPI") -> None:
     "Every error as JSON {\"error\": one sentence}."
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
@@ -500,16 +509,16 @@ def _errors(api) -> None:
     usual = {400: "请求不能读：请检查 JSON 与编码（UTF-8）。", 404: "没有这个地址：能用的地址见 /docs。", 405: "这个地址不接受这种方法：用法见 /docs。"}
 
     @api.exception_handler(RequestValidationError)
-    async def invalid(request, e):
+    async def invalid(request: "Request", e: RequestValidationError) -> JSONResponse:
         status, sentence = field_error(e.errors())
         return JSONResponse({"error": sentence}, status)
 
     @api.exception_handler(HTTPException)
-    async def http(request, e):
+    async def http(request: "Request", e: HTTPException) -> JSONResponse:
         return JSONResponse({"error": usual.get(e.status_code, e.detail)}, e.status_code, e.headers)
 
     @api.exception_handler(EcomError)
-    async def ours(request, e):
+    async def ours(request: "Request", e: EcomError) -> JSONResponse:
         return JSONResponse({"error": str(e).encode("utf-8", "replace").decode()}, 422)
 
 # %% ../nbs/apps/serve.ipynb #23bc928a
@@ -537,28 +546,28 @@ def take_port(host: str, port: int) -> socket.socket:
         raise EcomError(f"不能在 {host} 的端口 {port} 上提供服务（{getattr(e, 'strerror', None) or e}）：请用 --port 换一个端口，或检查 --host。") from None
     return s
 
-async def busy(scope, receive, send) -> None:
+async def busy(scope: "Scope", receive: "Receive", send: "Send") -> None:
     "The application of a connection too many."
     await refuse(send, 503, "连接太多：请稍后再试。", 2)
 
 def _one_length(next_event: Callable) -> Callable:
     "h11's `next_event`, which also refuses a request with a length beside chunks: whoever stands in front may see another end of it (RFC 9112, section 6.3)."
     import h11
-    def event():
+    def event() -> Any:
         e = next_event()
         if isinstance(e, h11.Request) and {b"content-length", b"transfer-encoding"} <= {name for name, _ in e.headers}:
             raise h11.RemoteProtocolError("Content-Length beside Transfer-Encoding")
         return e
     return event
 
-def http_protocol(patience: float = 15.0, most: int = 200):
+def http_protocol(patience: float = 15.0, most: int = 200) -> type[asyncio.Protocol]:
     """uvicorn's HTTP/1.1 protocol with a limit on the time for a request's head (`patience` seconds, else 408), `most` connections at once (else 503),
     and refusals as JSON {"error": sentence}."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
     class Protocol(H11Protocol):
         timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport) -> None:
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             self.conn.next_event = _one_length(self.conn.next_event)
             if len(self.connections) > most:
@@ -597,12 +606,12 @@ def http_protocol(patience: float = 15.0, most: int = 200):
                 self.timer.cancel()
                 self.timer = None
 
-        def connection_lost(self, exc) -> None:
+        def connection_lost(self, exc: Exception | None) -> None:
             self.stop_timer()
             super().connection_lost(exc)
     return Protocol
 
-def serve(host: str = "127.0.0.1", port: int = 8000, key: str | None = None, **options) -> None:
+def serve(host: str = "127.0.0.1", port: int = 8000, key: str | None = None, **options: Any) -> None:
     "Run `app(key=key, **options)` at `host` and `port` until interrupted; `key` defaults to the environment variable ECOM_KEY."
     key = key or os.environ.get("ECOM_KEY") or None
     check_bind(host, key)

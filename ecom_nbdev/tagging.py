@@ -13,11 +13,11 @@ import json
 import os
 import unicodedata
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -26,6 +26,11 @@ from .core import EcomError, asset, progress, readable, saved_folder, set_thread
 from .models import batches, load_encoder, native_bf16, pick_device
 from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
 # %% auto #0
 __all__ = ['NAMES', 'FORBIDDEN', 'CHAR_FEATURES', 'WORD_FEATURES', 'CHAR_MORE', 'WORD_MORE', 'tag_spans', 'to_bioes', 'name_tags',
@@ -77,13 +82,13 @@ def accuracy(gold: Sequence[Sequence[str]], pred: Sequence[Sequence[str]]) -> fl
     return sum(g == p for G, P in zip(gold, pred, strict=True) for g, p in zip(G, P, strict=True)) / max(sum(map(len, gold)), 1)
 
 # %% ../nbs/practice/tagging.ipynb #6d6946c8
-def path_score(emissions, tags, start, trans, end, mask):
+def path_score(emissions: torch.Tensor, tags: torch.Tensor, start: torch.Tensor, trans: torch.Tensor, end: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     "Scores (n,) of the sequences `tags` (n, length): emissions (n, length, K), start and end (K,), trans (K, K), bool mask (n, length)."
     score = start[tags[:, 0]] + (emissions.gather(2, tags[:, :, None])[:, :, 0] * mask).sum(1)
     score = score + (trans[tags[:, :-1], tags[:, 1:]] * mask[:, 1:]).sum(1)
     return score + end[tags.gather(1, mask.long().sum(1, keepdim=True) - 1)[:, 0]]
 
-def log_partition(emissions, start, trans, end, mask):
+def log_partition(emissions: torch.Tensor, start: torch.Tensor, trans: torch.Tensor, end: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     "log Z (n,) by the forward algorithm; shapes as in `path_score`."
     import torch
     alpha = start + emissions[:, 0]
@@ -93,7 +98,7 @@ def log_partition(emissions, start, trans, end, mask):
     return torch.logsumexp(alpha + end, 1)
 
 # %% ../nbs/practice/tagging.ipynb #5893504b
-def viterbi(emissions, start, trans, end, mask):
+def viterbi(emissions: torch.Tensor, start: torch.Tensor, trans: torch.Tensor, end: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     "Best sequences (n, length) as int64; positions outside the mask repeat the last tag. Shapes as in `path_score`."
     import torch
     alpha, back = start + emissions[:, 0], []
@@ -108,7 +113,7 @@ def viterbi(emissions, start, trans, end, mask):
     return torch.stack(path[::-1], 1)
 
 # %% ../nbs/practice/tagging.ipynb #92456c4c
-def marginals(emissions, start, trans, end, mask):
+def marginals(emissions: torch.Tensor, start: torch.Tensor, trans: torch.Tensor, end: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     "Probabilities (n, length, K) of each tag at each position: the gradient of log Z; zero outside the mask."
     import torch
     with torch.enable_grad():
@@ -196,7 +201,7 @@ def piece_of_token(offsets: Sequence[tuple[int, int]], lengths: Sequence[int]) -
             at[a:] = j
     return at[np.cumsum([0, *lengths])[:-1]]
 
-def char_ids(tok, text: str) -> list[int]:
+def char_ids(tok: Tokenizer, text: str) -> list[int]:
     "Token ids of `text` with each character a piece of its own (NFKC; blanks as the mark of a word's start), between the tokenizer's first and last marks."
     marks, find = tok.encode("").ids, tok.token_to_id
     unknown = next((i for name in ("<unk>", "[UNK]") if (i := find(name)) is not None), marks[0])
@@ -208,14 +213,14 @@ _NONE = np.zeros(0, np.float32)
 
 class TagNet(TextNet):
     "Hashed features and (with an encoder) its states, one bidirectional LSTM, linear emissions and a CRF."
-    def __init__(self, tags: Sequence[str], words: bool, scheme: bool, encoder=None, tok=None, freeze: int = 0,
+    def __init__(self, tags: Sequence[str], words: bool, scheme: bool, encoder: PreTrainedModel | None = None, tok: Tokenizer | None = None, freeze: int = 0,
                  buckets: int = 1 << 16, dim: int = 64, width: int = 128, dropout: float = 0.5, device: str = "cpu", bf16: bool = False,
                  rich: bool = False, by_char: bool = False, feature_dropout: float = 0.0):
         import torch
         nn, k = torch.nn, len(tags)
         states = 0
         if encoder is not None:
-            super().__init__(encoder, tok, 2 * width, freeze, "", 512, device, bf16)
+            super().__init__(encoder, cast("Tokenizer", tok), 2 * width, freeze, "", 512, device, bf16)
             states = 2 * width
         parts = {"bag": nn.EmbeddingBag(buckets, dim, mode="sum"), "lstm": nn.LSTM(dim + states, width, batch_first=True, bidirectional=True),
                  "out": nn.Linear(2 * width, k), "crf": nn.ParameterDict({"start": torch.zeros(k), "trans": torch.zeros(k, k), "end": torch.zeros(k)})}
@@ -249,7 +254,7 @@ class TagNet(TextNet):
             data |= {"ids": ids, "at": [np.minimum(a, len(i) - 1) for a, i in zip(at, ids, strict=True)], "states": self.lower(ids)}
         return data
 
-    def token_states(self, group: Sequence[int], data: dict):
+    def token_states(self, group: Sequence[int], data: dict) -> torch.Tensor:
         "Encoder states (tokens of all sentences, 2 width), projected."
         with self.autocast():
             hidden, mask = self.entry(group, data["ids"], data["states"])
@@ -257,7 +262,7 @@ class TagNet(TextNet):
         row = np.repeat(np.arange(len(group)), [len(data["at"][i]) for i in group])
         return self.head["states"](hidden.float()[row, np.concatenate([data["at"][i] for i in group])])
 
-    def bag(self, group: Sequence[int], data: dict):
+    def bag(self, group: Sequence[int], data: dict) -> torch.Tensor:
         "Summed feature vectors (tokens of all sentences, dim); in training a share `feature_dropout` of the features is left out."
         import torch
         numbers = torch.from_numpy(np.concatenate([data["features"][i] for i in group])).to(self.device)
@@ -267,7 +272,7 @@ class TagNet(TextNet):
             weights = (torch.rand(numbers.shape, device=self.device) < keep).float() / keep
         return self.head["bag"](numbers, per_sample_weights=weights)
 
-    def emissions(self, group: Sequence[int], data: dict):
+    def emissions(self, group: Sequence[int], data: dict) -> tuple[torch.Tensor, torch.Tensor]:
         "(emissions (n, longest, tags), mask (n, longest)) of the sentences `group`."
         import torch
         nn, lengths = torch.nn, [len(data["features"][i]) for i in group]
@@ -300,7 +305,7 @@ class TagNet(TextNet):
         return tags, probabilities
 
 # %% ../nbs/practice/tagging.ipynb #6c9681eb
-def tag_loss(net: TagNet, group: Sequence[int], data: dict, targets: list):
+def tag_loss(net: TagNet, group: Sequence[int], data: dict, targets: list) -> torch.Tensor:
     "Mean negative log-likelihood of the tag sequences `targets` (int64 tensors) of the sentences `group`."
     import torch
     emissions, mask = net.emissions(group, data)
@@ -322,7 +327,7 @@ class Average:
                 torch._foreach_lerp_(list(self.mean.values()), list(self.parts.values()), 1 - min(self.decay, self.steps / (9 + self.steps)))
 
     @contextlib.contextmanager
-    def applied(self, net: TagNet):
+    def applied(self, net: TagNet) -> Iterator[None]:
         "The network with the mean in place of its parameters."
         raw = {k: p.detach().clone() for k, p in self.parts.items()} if self.decay else self.parts
         copy_into(net, self.mean)
@@ -331,7 +336,7 @@ class Average:
         finally:
             copy_into(net, raw)
 
-def train_tagger(net: TagNet, data: dict, targets: list, val: dict, val_tags: list, measure, *, epochs: int, learning_rate: float,
+def train_tagger(net: TagNet, data: dict, targets: list, val: dict, val_tags: list, measure: Callable[[list, list], float], *, epochs: int, learning_rate: float,
                  head_rate: float, batch_tokens: int, batch_rows: int, patience: int, seed: int, average: float = 0.0) -> list[dict]:
     "Train what of `net` requires gradients; one dict (epoch, loss, val_score) an epoch; leaves the best epoch's weights (with `average` their running mean)."
     import torch
@@ -513,7 +518,7 @@ class Tagger:
             raise EcomError(f"没有随包的标注器 {name!r}：可用 {'、'.join(_SHIPPED)}。")
         return load_tagger(cls, asset(f"weights/{_SHIPPED[name]}/tagger.json").parent, device)
 
-    def _measure(self, gold, pred) -> float:
+    def _measure(self, gold: list, pred: list) -> float:
         return entity_f1(gold, pred) if self.scheme_ else accuracy(gold, pred)
 
     def _scheme(self, tags: Sequence[str]) -> list[str]:
@@ -539,7 +544,7 @@ class Tagger:
             self.peft_ = add_lora(encoder, self.lora_rank, freeze)
         return net
 
-    def _net(self, encoder, tok, freeze: int, device: str) -> TagNet:
+    def _net(self, encoder: PreTrainedModel | None, tok: Tokenizer | None, freeze: int, device: str) -> TagNet:
         set_threads()              # torch is loaded by now; without an encoder nobody else has told it
         bf16 = native_bf16(device) if self.precision is None else self.precision == "bfloat16"
         return TagNet(self.tags_, self.words_, self.scheme_, encoder, tok, freeze, self.buckets, self.dim, self.width, self.dropout, device, bf16,
@@ -587,7 +592,7 @@ def tagger_card(info: dict, notes: str = "") -> str:
     return card("序列标注器", [f"编码器：`{info['params']['model']}`（{info['params']['mode']}）；标签：{labels}",
                             f"训练句子：{info['n_train']:,} 条；种子 {info['params']['seed']}", "载入：`Tagger.load(文件夹)`"], info, notes)
 
-def load_tagger(cls, folder: Path, device: str | None = None) -> Tagger:
+def load_tagger(cls: type[Tagger], folder: Path, device: str | None = None) -> Tagger:
     "Rebuild a `Tagger` from its folder."
     from safetensors.torch import load_file
     if not (folder / "tagger.json").is_file():

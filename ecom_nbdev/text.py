@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .cleaning import copied, is_filler, is_spam, normalize, spam_reason
 from .core import EcomError, whole, write_json
 from .keywords import keywords, stopwords
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _all_ = ["normalize", "is_filler", "is_spam", "spam_reason", "copied", "keywords", "stopwords"]
 
@@ -105,7 +109,7 @@ class Vocab:
             raise EcomError(f"{path} 不是 Vocab.save 写的词典（{type(e).__name__}），请检查路径。") from None
 
 # %% ../nbs/practice/text.ipynb #98749588
-def _cut(sequences: list, kept: np.ndarray, shape: tuple, dtype, front: bool):
+def _cut(sequences: list, kept: np.ndarray, shape: tuple, dtype: DTypeLike, front: bool) -> Iterator[np.ndarray]:
     "The kept part of each non-empty sequence as an array; `EcomError` names the first that does not fit."
     for i in np.flatnonzero(kept):
         s, k = sequences[i], int(kept[i])
@@ -146,7 +150,7 @@ def pad(sequences: Sequence[Sequence], maxlen: int | None = None, dtype: str = "
 # %% ../nbs/practice/text.ipynb #a926921a
 _LATER = ("Preprocessor", "encode_labels")
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     "`Preprocessor` and `encode_labels` on first use: their module imports scikit-learn."
     if name in _LATER:
         from ecom_nbdev import preprocess

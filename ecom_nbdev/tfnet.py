@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +20,19 @@ from .models import pad_ids
 from .theory.attention import load_keras
 from .training import close_epoch, new_run, rate_factor, train_batches
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import torch
+    from keras_hub.models import BertBackbone
+    from transformers import PreTrainedModel
+
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'load_tf', 'bert_variables', 'to_keras', 'from_keras', 'keras_bert', 'torch_tensors', 'copy_arrays',
            'keras_embed', 'keras_layers', 'keras_mean', 'TFTextNet', 'adamw_step', 'cross_entropy', 'compile_step',
            'fine_tune_tf']
 
 # %% ../nbs/practice/tensorflow.ipynb #679bc475
-def load_tf():
+def load_tf() -> ModuleType:
     "Keras 3 running on TensorFlow; `EcomError` when Keras runs or is told to run on another backend, `MissingExtra` without the extra tf."
     loaded = sys.modules.get("keras")
     backend = loaded.config.backend() if loaded else os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -37,7 +45,7 @@ def load_tf():
 # %% ../nbs/practice/tensorflow.ipynb #d438ee4e
 ACTIVATIONS = {"gelu": {"approximate": False}, "gelu_new": {"approximate": True}, "gelu_pytorch_tanh": {"approximate": True}}
 
-def bert_variables(backbone) -> dict:
+def bert_variables(backbone: BertBackbone) -> dict:
     "Hugging Face name -> Keras variable, for every weight of a KerasHub BertBackbone."
     found = {"embeddings.word_embeddings.weight": backbone.token_embedding.embeddings,
              "embeddings.position_embeddings.weight": backbone.position_embedding.position_embeddings,
@@ -54,11 +62,11 @@ def bert_variables(backbone) -> dict:
         found |= {f"{name}.weight": part.gamma if norm else part.kernel, f"{name}.bias": part.beta if norm else part.bias}
     return found
 
-def to_keras(array: np.ndarray, variable) -> np.ndarray:
+def to_keras(array: np.ndarray, variable: tf.Variable) -> np.ndarray:
     "A Hugging Face weight in the layout of the Keras `variable`: kernels transposed, those of attention split into heads."
     return (array.T if variable.name == "kernel" else array).reshape(variable.shape)
 
-def from_keras(variable) -> np.ndarray:
+def from_keras(variable: tf.Variable) -> np.ndarray:
     "The Keras `variable` as float32 in Hugging Face's layout."
     a = variable.numpy().astype(np.float32)
     if variable.name != "kernel":
@@ -66,7 +74,7 @@ def from_keras(variable) -> np.ndarray:
     return np.ascontiguousarray((a if a.ndim == 2 else a.reshape(math.isqrt(a.size), -1)).T)      # projections of attention are square
 
 # %% ../nbs/practice/tensorflow.ipynb #49e5b7c6
-def keras_bert(config: Mapping, tensors: Mapping[str, np.ndarray], dtype: str = "float32"):
+def keras_bert(config: Mapping, tensors: Mapping[str, np.ndarray], dtype: str = "float32") -> BertBackbone:
     """KerasHub BertBackbone of a Hugging Face BERT: `config` as in config.json, `tensors` by Hugging Face name (without the prefix `bert.`).
 
     The activation is the one that `config` names, unlike `BertBackbone.from_preset`, which always takes GELU's tanh form; a missing pooler
@@ -91,11 +99,11 @@ def keras_bert(config: Mapping, tensors: Mapping[str, np.ndarray], dtype: str = 
             raise EcomError(f"权重文件里没有 {name}，或大小与 config.json 不符，不是完整的 BERT 检查点：请检查两者是否属于同一个模型。")
     return backbone
 
-def torch_tensors(module) -> dict[str, np.ndarray]:
+def torch_tensors(module: torch.nn.Module) -> dict[str, np.ndarray]:
     "Weights of a PyTorch module as float32 arrays by name."
     return {k: v.detach().float().cpu().numpy() for k, v in module.state_dict().items()}
 
-def copy_arrays(module, arrays: Mapping[str, np.ndarray]) -> None:
+def copy_arrays(module: torch.nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
     "Put `arrays` into the parameters of a PyTorch module that have these names."
     import torch
     with torch.no_grad():
@@ -103,19 +111,19 @@ def copy_arrays(module, arrays: Mapping[str, np.ndarray]) -> None:
             p.copy_(torch.from_numpy(arrays[k]))
 
 # %% ../nbs/practice/tensorflow.ipynb #972edfce
-def keras_embed(backbone, ids, training: bool = False):
+def keras_embed(backbone: BertBackbone, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
     "Token, position and segment embeddings of a KerasHub BERT, normalized: int32 (n, length) -> (n, length, d)."
     tokens = backbone.token_embedding(ids)
     x = backbone.embeddings_add((tokens, backbone.position_embedding(tokens), backbone.segment_embedding(ids * 0)))
     return backbone.embeddings_dropout(backbone.embeddings_layer_norm(x), training=training)
 
-def keras_layers(backbone, hidden, mask, start: int = 0, stop: int | None = None, training: bool = False):
+def keras_layers(backbone: BertBackbone, hidden: tf.Tensor, mask: tf.Tensor, start: int = 0, stop: int | None = None, training: bool = False) -> tf.Tensor:
     "Hidden states (n, length, d) after the layers `start`..`stop`-1 of a KerasHub BERT; `mask` is the attention_mask (n, length)."
     for layer in backbone.transformer_layers[start:stop]:
         hidden = layer(hidden, padding_mask=mask, training=training)
     return hidden
 
-def keras_mean(hidden, mask):
+def keras_mean(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     "float32 mean of the hidden states over the positions that `mask` keeps: (n, length, d) -> (n, d)."
     import tensorflow as tf
     weights = tf.cast(mask, tf.float32)[..., None]
@@ -123,7 +131,7 @@ def keras_mean(hidden, mask):
 
 class TFTextNet(TextNet):
     "`TextNet` computed by TensorFlow (KerasHub's BERT); `encoder` and `head` keep the weights in the shared format, `write_back` updates them."
-    def __init__(self, encoder, *args, **kw):
+    def __init__(self, encoder: PreTrainedModel, *args: Any, **kw: Any):
         super().__init__(encoder, *args, **kw)
         import tensorflow as tf
         self.backbone = keras_bert(encoder.config.to_dict(), torch_tensors(encoder), "mixed_bfloat16" if self.bf16 else "float32")
@@ -159,7 +167,7 @@ class TFTextNet(TextNet):
         copy_arrays(self.encoder, {k: from_keras(names[k]) for k, _ in self.encoder.named_parameters()})
 
 # %% ../nbs/practice/tensorflow.ipynb #4e00d8f4
-def adamw_step(variables: Sequence, gradients: Sequence, moments: Sequence, rates: Sequence, step, weight_decay: float,
+def adamw_step(variables: Sequence, gradients: Sequence, moments: Sequence, rates: Sequence, step: tf.Tensor, weight_decay: float,
                betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
     """One AdamW update in place with PyTorch's semantics (Loshchilov & Hutter 2019, arXiv 1711.05101).
 
@@ -174,7 +182,7 @@ def adamw_step(variables: Sequence, gradients: Sequence, moments: Sequence, rate
         theta.assign(theta * (1 - rate * weight_decay) - rate * (m / (1 - b1 ** step)) / (tf.sqrt(v / (1 - b2 ** step)) + eps))
 
 # %% ../nbs/practice/tensorflow.ipynb #9305800f
-def cross_entropy(logits, target, class_weight=None, label_smoothing: float = 0.0):
+def cross_entropy(logits: tf.Tensor, target: tf.Tensor, class_weight: Sequence[float] | np.ndarray | None = None, label_smoothing: float = 0.0) -> tf.Tensor:
     "Mean cross-entropy of logits (n, classes) against int `target` (n,), as torch.nn.CrossEntropyLoss: sum of weighted losses over the sum of weights."
     import tensorflow as tf
     classes = logits.shape[-1]
@@ -183,7 +191,8 @@ def cross_entropy(logits, target, class_weight=None, label_smoothing: float = 0.
     return -tf.reduce_sum(q * weight * tf.nn.log_softmax(logits)) / tf.reduce_sum(tf.gather(weight, target))
 
 # %% ../nbs/practice/tensorflow.ipynb #2ecdae31
-def compile_step(net: TFTextNet, variables: list, weight, bias, rates: Sequence[float], weight_decay: float, **loss_options):
+def compile_step(net: TFTextNet, variables: list, weight: tf.Variable, bias: tf.Variable, rates: Sequence[float], weight_decay: float,
+                 **loss_options: Any) -> Callable[..., tf.Tensor]:
     "Compiled function (x, mask, target, factor, step) -> loss: forward, backward, clip to norm 1, AdamW at `factor` x `rates` on `variables`."
     import tensorflow as tf
     moments = [(tf.Variable(tf.zeros(v.shape)), tf.Variable(tf.zeros(v.shape))) for v in variables]
@@ -191,7 +200,7 @@ def compile_step(net: TFTextNet, variables: list, weight, bias, rates: Sequence[
 
     @tf.function(input_signature=[x_spec, tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32),
                                   tf.TensorSpec((), tf.float32)], autograph=False)
-    def one_step(x, mask, target, factor, step):
+    def one_step(x: tf.Tensor, mask: tf.Tensor, target: tf.Tensor, factor: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             hidden = x if net.freeze else keras_embed(net.backbone, x, True)
             pooled = keras_mean(keras_layers(net.backbone, hidden, mask, net.freeze, None, True), mask)

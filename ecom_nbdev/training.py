@@ -10,17 +10,25 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .core import EcomError, atomic_path, progress, require
 
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+    from tensorboardX import SummaryWriter
+
+    from ecom_nbdev.classify import TextNet
+
 # %% auto #0
-__all__ = ['train_batches', 'rate_factor', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune', 'loss_function',
-           'adamw', 'new_run', 'guarded_step', 'one_step', 'backward', 'divergence', 'close_epoch', 'writer', 'record',
-           'draw_curve']
+__all__ = ['train_batches', 'rate_factor', 'Net', 'trainable', 'copy_into', 'Checkpoint', 'fingerprint', 'fine_tune',
+           'loss_function', 'adamw', 'new_run', 'guarded_step', 'one_step', 'backward', 'divergence', 'close_epoch',
+           'writer', 'record', 'draw_curve']
 
 # %% ../nbs/practice/training.ipynb #f566d5f3
 def train_batches(lengths: Sequence[int], budget: int, max_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -46,11 +54,17 @@ def rate_factor(step: int, total: int, warmup: float) -> float:
     return (step + 1) / ramp if step < ramp else max(0.0, (total - step) / (total - ramp + 1))
 
 # %% ../nbs/practice/training.ipynb #d0521ca6
-def trainable(net) -> dict:
+class Net(Protocol):
+    "What can be trained here: the PyTorch modules `head` and `encoder` on a `device` (cpu or cuda)."
+    head: torch.nn.Module
+    encoder: torch.nn.Module
+    device: str
+
+def trainable(net: Net) -> dict:
     "name -> parameter of the head and of the encoder's weights that are being trained."
     return {f"head.{k}": p for k, p in net.head.named_parameters()} | {f"body.{k}": p for k, p in net.encoder.named_parameters() if p.requires_grad}
 
-def copy_into(net, kept: dict) -> None:
+def copy_into(net: Net, kept: dict) -> None:
     "Put the tensors `kept` (names as in `trainable`) back into the network."
     import torch
     with torch.no_grad():
@@ -61,7 +75,7 @@ class Checkpoint:
     "One safetensors file that holds a whole training: weights, best weights, AdamW moments, random numbers, and `run` (plain values) as metadata."
     def __init__(self, folder: str | os.PathLike, key: dict): self.path, self.key = Path(folder) / "checkpoint.safetensors", key
 
-    def save(self, net, optimizer, run: dict, best: dict | None) -> None:
+    def save(self, net: Net, optimizer: torch.optim.Optimizer, run: dict, best: dict | None) -> None:
         "Write the state atomically."
         import torch
         from safetensors.torch import save_file
@@ -74,7 +88,7 @@ class Checkpoint:
         with atomic_path(self.path) as tmp:
             save_file({k: v.contiguous().cpu().clone() for k, v in tensors.items()}, tmp, {"run": json.dumps({"key": self.key, **run})})
 
-    def load(self, net, optimizer) -> tuple[dict, dict | None] | None:
+    def load(self, net: Net, optimizer: torch.optim.Optimizer) -> tuple[dict, dict | None] | None:
         "Put the saved state back and return (run, best weights); None when there is no checkpoint; `EcomError` for one of another training."
         import torch
         from safetensors import SafetensorError, safe_open
@@ -108,7 +122,7 @@ def fingerprint(texts: Sequence[str], y: np.ndarray) -> str:
     return h.hexdigest()
 
 # %% ../nbs/practice/training.ipynb #d4d39d3d
-def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str], val_y: np.ndarray, *, epochs: int = 3,
+def fine_tune(net: TextNet, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str], val_y: np.ndarray, *, epochs: int = 3,
               learning_rate: float = 5e-5, head_rate: float = 1e-3, batch_tokens: int = 1536, batch_rows: int = 32, warmup: float = 0.06,
               weight_decay: float = 0.01, label_smoothing: float = 0.0, class_weight: np.ndarray | None = None, patience: int = 1,
               seed: int = 0, checkpoint: str | os.PathLike | None = None, every: int = 100, resume: bool = False,
@@ -125,9 +139,9 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
     lengths = [min(len(i), net.train_tokens or len(i)) for i in ids]
     plan = [(epoch, group) for epoch in range(1, epochs + 1) for group in train_batches(lengths, batch_tokens, batch_rows, rng)]
     optimizer, loss_of = adamw(net, learning_rate, head_rate, weight_decay, layer_decay), loss_function(net, class_weight, label_smoothing)
-    keeper = checkpoint and Checkpoint(checkpoint, {"数据": fingerprint(texts, y), "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
+    keeper = Checkpoint(checkpoint, {"数据": fingerprint(texts, y), "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
                                                     "batch_tokens": batch_tokens, "warmup": warmup, "weight_decay": weight_decay, "bf16": net.bf16,
-                                                    "recipe": [layer_decay, rdrop, adversarial, net.train_tokens]})
+                                                    "recipe": [layer_decay, rdrop, adversarial, net.train_tokens]}) if checkpoint else None
     run, best = (resume and keeper and keeper.load(net, optimizer)) or (new_run(), None)
     states, target, log = net.lower(ids), torch.as_tensor(y, device=net.device), log_dir and writer(log_dir)
     ends = {s for s, (epoch, _) in enumerate(plan, 1) if s == len(plan) or plan[s][0] != epoch}
@@ -150,13 +164,13 @@ def fine_tune(net, texts: Sequence[str], y: np.ndarray, val_texts: Sequence[str]
     net.losses = run["losses"]
     return run["history"]
 
-def loss_function(net, class_weight: np.ndarray | None, label_smoothing: float):
+def loss_function(net: TextNet, class_weight: np.ndarray | None, label_smoothing: float) -> torch.nn.CrossEntropyLoss:
     "Cross-entropy of logits and codes, mean over the texts, with the weight of each class (None: all the same)."
     import torch
     weight = None if class_weight is None else torch.as_tensor(class_weight, dtype=torch.float32, device=net.device)
     return torch.nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
-def adamw(net, learning_rate: float, head_rate: float, weight_decay: float, layer_decay: float = 1.0):
+def adamw(net: TextNet, learning_rate: float, head_rate: float, weight_decay: float, layer_decay: float = 1.0) -> torch.optim.AdamW:
     "AdamW over the head and the encoder's trained weights, one group for each learning rate; `base` of a group is its full learning rate."
     import torch
     layers, body = net.encoder.config.num_hidden_layers, {}
@@ -172,7 +186,9 @@ def new_run() -> dict:
     "What a training knows of itself at the start: plain values, kept in its checkpoint."
     return {"step": 0, "summed": 0.0, "rows": 0, "history": [], "best": -1.0, "waited": 0, "losses": []}
 
-def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int, keeper, *extra: float) -> float:
+def guarded_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor,
+                 loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, step: int, keeper: Checkpoint | None,
+                 *extra: float) -> float:
     "`one_step`; what can go wrong in it (memory, a loss that is not finite) becomes one sentence that names the last good checkpoint."
     import torch
     kept = f"；最近的检查点在 {keeper.path}" if keeper and keeper.path.exists() else ""
@@ -186,7 +202,8 @@ def guarded_step(net, group, ids, states, target, loss_of, optimizer, step: int,
         raise EcomError(f"第 {step} 步的损失或梯度不是有限的数：请降低 learning_rate，或用 precision='float32'{kept}。")
     return loss
 
-def one_step(net, group, ids, states, target, loss_of, optimizer, rdrop: float = 0.0, adversarial: float = 0.0) -> float:
+def one_step(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, target: torch.Tensor,
+             loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer, rdrop: float = 0.0, adversarial: float = 0.0) -> float:
     "Forward, backward, clip to norm 1 and update on the texts `group`; returns the mean loss, or NaN (and no update) when it or the gradient is not finite."
     import torch
     net.encoder.train()
@@ -198,11 +215,12 @@ def one_step(net, group, ids, states, target, loss_of, optimizer, rdrop: float =
     optimizer.step()
     return loss
 
-def backward(net, group, ids, states, y, loss_of, rdrop: float, adversarial: float) -> float:
+def backward(net: TextNet, group: Sequence[int], ids: list[list[int]], states: list | None, y: torch.Tensor,
+             loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], rdrop: float, adversarial: float) -> float:
     "Mean loss of the texts `group` with labels `y`; its gradient (with `adversarial` also that of the moved states) is left in the parameters."
     import torch
     start = 0 if states is None else net.freeze
-    def logits(vectors, *args):
+    def logits(vectors: Callable[..., torch.Tensor], *args: Any) -> torch.Tensor:
         with net.autocast():
             pooled = vectors(*args)
         return net.head(torch.nn.functional.dropout(pooled.float(), net.dropout))
@@ -223,12 +241,12 @@ def backward(net, group, ids, states, y, loss_of, rdrop: float, adversarial: flo
         loss_of(logits(net.through, hidden.detach() + move, mask, start), y).backward()
     return loss.item()
 
-def divergence(a, b):
+def divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     "Mean over the rows of the symmetric Kullback-Leibler divergence, in nat, of the distributions of two logits (n, classes)."
     p, q = a.log_softmax(-1), b.log_softmax(-1)
     return ((p.exp() - q.exp()) * (p - q)).sum(-1).mean() / 2
 
-def close_epoch(net, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.ndarray) -> bool:
+def close_epoch(net: TextNet, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.ndarray) -> bool:
     "Measure the validation part and add to the history of `run`; True when it is the best epoch so far."
     accuracy = float((net.logits(net.vectors(val_texts)).argmax(1) == val_y).mean())
     run["history"].append({"epoch": epoch, "loss": round(run["summed"] / max(run["rows"], 1), 4), "val_accuracy": round(accuracy, 4)})
@@ -236,11 +254,11 @@ def close_epoch(net, run: dict, epoch: int, val_texts: Sequence[str], val_y: np.
     run |= {"summed": 0.0, "rows": 0, "waited": 0 if better else run["waited"] + 1, "best": max(accuracy, run["best"])}
     return better
 
-def writer(folder: str | os.PathLike):
+def writer(folder: str | os.PathLike) -> SummaryWriter:
     "TensorBoard writer into `folder`; `MissingExtra` without the package tensorboardX."
     return require("tensorboardX", "train").SummaryWriter(str(folder))
 
-def record(log, run: dict, ended: bool, last: bool) -> None:
+def record(log: SummaryWriter, run: dict, ended: bool, last: bool) -> None:
     "Write the newest loss, and after an epoch its validation accuracy, to TensorBoard; close its file after the last step."
     log.add_scalar("loss", run["losses"][-1], run["step"])
     if ended:
@@ -248,7 +266,7 @@ def record(log, run: dict, ended: bool, last: bool) -> None:
     (log.close if last else log.flush)()
 
 # %% ../nbs/practice/training.ipynb #f5038168
-def draw_curve(losses: Sequence[float], history: Sequence[dict], path: str | os.PathLike | None = None):
+def draw_curve(losses: Sequence[float], history: Sequence[dict], path: str | os.PathLike | None = None) -> Figure | None:
     "Figure of the loss of each step and the validation accuracy of each epoch; written to `path` (PNG) when given, else returned."
     from matplotlib.figure import Figure
 
@@ -266,3 +284,4 @@ def draw_curve(losses: Sequence[float], history: Sequence[dict], path: str | os.
         return fig
     with atomic_path(path) as tmp:
         fig.savefig(tmp)
+    return None

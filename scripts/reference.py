@@ -129,7 +129,8 @@ def entry(source: bytes, name: str, node: Definition, method: bool = False) -> E
     made = Entry(name, kind_of(node, method), signature(source, node), doc, (first, node.end_lineno), *(found.groups() if found else ()))
     if isinstance(node, ast.ClassDef):
         made.methods = [entry(source, f"{name}.{n.name}", n, True) for n in node.body
-                        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and not n.name.startswith("_")]
+                        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and not n.name.startswith("_")
+                        and not any(getattr(d, "id", "") == "overload" for d in n.decorator_list)]
     return made
 
 

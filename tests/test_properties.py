@@ -93,6 +93,8 @@ def public():
             if getattr(o, "__module__", None) != m.name:
                 continue
             name = f"{m.name.removeprefix('ecom_nbdev.')}.{name}"
+            if getattr(o, "_is_protocol", False):          # says what others must have, and does nothing
+                continue
             if not inspect.isclass(o):
                 if callable(o):
                     yield name, o

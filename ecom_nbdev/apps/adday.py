@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,18 +87,18 @@ class FTRL:
         self.alpha, self.beta, self.l1, self.l2 = alpha, beta, l1, l2
         self.z, self.n = np.zeros(size), np.zeros(size)
 
-    def weights(self, idx=slice(None)) -> np.ndarray:
+    def weights(self, idx: np.ndarray | slice = slice(None)) -> np.ndarray:
         "Weights of the coordinates `idx`, computed from z and n."
         z, n = self.z[idx], self.n[idx]
         return np.where(np.abs(z) <= self.l1, 0.0, (np.sign(z) * self.l1 - z) / ((self.beta + np.sqrt(n)) / self.alpha + self.l2))
 
-    def predict(self, idx: np.ndarray, values=1.0, offset=0.0) -> np.ndarray:
+    def predict(self, idx: np.ndarray, values: np.ndarray | float = 1.0, offset: np.ndarray | float = 0.0) -> np.ndarray:
         "Click probability (n,) of rows idx (n, f)."
         from scipy.special import expit
         w = self.weights()[idx] if idx.size > self.z.size else self.weights(idx)
         return expit((w * values).sum(-1) + offset)
 
-    def update(self, idx: np.ndarray, y: np.ndarray, values=1.0, offset=0.0) -> np.ndarray:
+    def update(self, idx: np.ndarray, y: np.ndarray, values: np.ndarray | float = 1.0, offset: np.ndarray | float = 0.0) -> np.ndarray:
         "One step on a batch; returns the predictions (n,) made before it."
         p = self.predict(idx, values, offset)
         g = np.broadcast_to((p - y)[:, None] * values, idx.shape).ravel()
@@ -151,7 +151,7 @@ class Market:
     activity: np.ndarray = field(repr=False)
     luck: np.ndarray = field(repr=False)
 
-    def ctr(self, rows, seen: np.ndarray | int = 0) -> np.ndarray:
+    def ctr(self, rows: np.ndarray, seen: np.ndarray | int = 0) -> np.ndarray:
         "True click probability (rows, ads) of the arrivals `rows` whose users have seen the ads `seen` (rows, ads) times today."
         from scipy.special import expit
         evening = 0.4 * (self.minute[rows] >= 18 * 60)
@@ -251,7 +251,7 @@ def simple_policy(kind: str, pacing: str = "", cap: int = 100) -> Policy:
 def click_log(market: Market, seed: int = 0) -> dict:
     "A day of random serving: {columns: name -> values (n,) for `hash_features`, likeness (n,), click (n,) 0 or 1, truth (n,) the true click probability}."
     truth, times = np.zeros(len(market.user)), np.zeros(len(market.user), int)
-    def note(m: Market, rows, ads, seen, clicks) -> None:
+    def note(m: Market, rows: np.ndarray, ads: np.ndarray, seen: np.ndarray, clicks: np.ndarray) -> None:
         each = np.arange(len(rows))
         times[rows], truth[rows] = seen[each, ads], m.ctr(rows, seen)[each, ads]
     policy = simple_policy("random")
@@ -280,7 +280,7 @@ class Learner:
         idx = np.stack(np.broadcast_arrays(s[0], s[1], s[2] + market.category[ads], s[3] + market.minute[rows] // 60, s[4] + np.minimum(seen, 5), s[5], s[6] + ads), -1)
         return idx, np.stack([one, like, one, one, one, same, one], -1), self.prior.intercept + self.prior.likeness * like + self.prior.category * same
 
-    def score(self, market: Market, rows: np.ndarray, seen: np.ndarray, rng) -> np.ndarray:
+    def score(self, market: Market, rows: np.ndarray, seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         "bid x probability (rows, ads), with one draw of noise an arrival and ad when exploring."
         ads = np.arange(len(market.bid))
         idx, values, offset = self.features(market, rows[:, None], np.broadcast_to(ads, seen.shape), seen)
@@ -322,7 +322,7 @@ def policies() -> dict[str, Callable[[Market], Policy]]:
             "本章，没有节奏": lambda m: Learner(m).policy(pacing=""), "本章，概率节流": lambda m: Learner(m).policy(pacing="throttle"),
             "本章，不限次数": lambda m: Learner(m).policy(cap=100), "本章，探索 0.3": lambda m: Learner(m, 0.3).policy(), "本章，探索 1": lambda m: Learner(m, 1.0).policy()}
 
-def compare_policies(seeds: Sequence[int], names: Sequence[str] | None = None, **market) -> pd.DataFrame:
+def compare_policies(seeds: Sequence[int], names: Sequence[str] | None = None, **market: Any) -> pd.DataFrame:
     """One row a seed and policy: seed, policy, revenue (yuan), clicks, regret (share of the oracle's revenue), gone (ads without budget at noon).
 
     names: some of `policies()`, all when absent. market: passed to `make_market`."""

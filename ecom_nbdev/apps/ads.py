@@ -10,15 +10,18 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from .recommend import Want, as_want, because, centred, dislike_penalties, usable_rows
-from ..core import EcomError, require_columns
+from ..core import EcomError, Encoder, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from ecom_nbdev.apps.profile import Categories, UserProfile
 
 # %% auto #0
 __all__ = ['FEATURES', 'ClickModel', 'ad_text', 'interests_of', 'want_of', 'cell_words', 'Targeting', 'said_by', 'AdMatcher']
@@ -35,7 +38,7 @@ class ClickModel:
     position: float = -0.3
     learned_from: int = 0
 
-    def ctr(self, likeness, category, position) -> np.ndarray:
+    def ctr(self, likeness: ArrayLike, category: ArrayLike, position: ArrayLike) -> np.ndarray:
         "Click probability for arrays (or numbers) of features of one shape."
         from scipy.special import expit
         z = self.intercept + self.likeness * np.asarray(likeness, float) + self.category * np.asarray(category, float) + self.position * np.asarray(position, float)
@@ -63,7 +66,7 @@ def interests_of(text: str) -> dict[str, float]:
     votes, _ = _categories().votes(text)
     return {name: float(v / votes.sum()) for name, v in zip(_categories().names, votes, strict=True) if v > 0}
 
-def _categories():
+def _categories() -> Categories:
     "The default categories, compiled once."
     from ecom_nbdev.apps.profile import Categories, default_categories
     if not _MADE:
@@ -72,7 +75,7 @@ def _categories():
 
 _MADE: list = []
 
-def want_of(who) -> Want:
+def want_of(who: UserProfile | str | Sequence[str]) -> Want:
     "`as_want`, with interests by keywords when `who` is no profile."
     want = as_want(who)
     if not hasattr(who, "interests"):
@@ -84,7 +87,7 @@ def want_of(who) -> Want:
     return want
 
 # %% ../../nbs/apps/ads.ipynb #f6d7a760
-def cell_words(cell) -> list[str]:
+def cell_words(cell: str | float | None) -> list[str]:
     "Words of a table cell separated by ; , or |, folded (NFKC, lower case), each once; [] for an empty cell."
     if cell is None or cell != cell:
         return []
@@ -125,10 +128,11 @@ class Targeting:
         ok[[row for word, rows in self.negative.items() if word in text for row in rows]] = False
         return ok
 
-def said_by(who, want: Want) -> list[str]:
+def said_by(who: UserProfile | str | Sequence[str], want: Want) -> list[str]:
     "What a user said: every evidence of a profile's interests and dislikes, or the texts themselves."
     if not hasattr(who, "interests"):
         return want.texts
+    who = cast("UserProfile", who)
     return [e.text for i in [*who.interests, *who.dislikes] for e in i.evidence]
 
 # %% ../../nbs/apps/ads.ipynb #c0e6e774
@@ -139,7 +143,7 @@ class AdMatcher:
     `impressions` how often a served slot is shown; `model` a `ClickModel` (default: the prior, or learned from the log given to `fit`).
     Attributes after fit: `ads`, `rejects_` (DataFrame ad_id, reason), `model_`, `notes`, `served_`, `spent_` (yuan an ad). See Also: `Recommender`.
     """
-    def __init__(self, embedder=None, min_relevance: float = 0.05, frequency_cap: int = 3, impressions: int = 1, model: ClickModel | None = None):
+    def __init__(self, embedder: Encoder | None = None, min_relevance: float = 0.05, frequency_cap: int = 3, impressions: int = 1, model: ClickModel | None = None):
         self.embedder, self.min_relevance, self.frequency_cap = embedder, min_relevance, frequency_cap
         self.impressions, self.model = impressions, model
 
@@ -243,7 +247,7 @@ class AdMatcher:
         capped = np.array([bool(user) and self.served_[user, i] >= self.frequency_cap for i in self.ids], bool)
         return allowed & (likeness >= self.min_relevance) & (self.spent_ < self.budgets) & ~capped
 
-    def match(self, profile_or_text, k: int = 3) -> pd.DataFrame:
+    def match(self, profile_or_text: UserProfile | str | Sequence[str], k: int = 3) -> pd.DataFrame:
         "Best `k` ads as DataFrame[ad_id, relevance, ctr, score, reason], best first; `score` is yuan an impression. Nothing is booked."
         want, (likeness, category, Q), allowed = self._ready(profile_or_text, k)
         left, rows = self._open(want.user_id, likeness, allowed), []
@@ -254,7 +258,7 @@ class AdMatcher:
             rows.append((best, slot))
         return self._frame(want, likeness, category, Q, rows)
 
-    def _ready(self, who, k: int) -> tuple:
+    def _ready(self, who: UserProfile | str | Sequence[str], k: int) -> tuple:
         if not hasattr(self, "vectors"):
             raise EcomError("AdMatcher 还没有广告：请先调用 fit(广告表)。")
         if k < 1:
@@ -262,10 +266,10 @@ class AdMatcher:
         want = want_of(who)
         return want, self._features(want), self.targeting.allowed(said_by(who, want), [name for name, share in want.interests.items() if share > 0])
 
-    def _frame(self, want: Want, likeness, category, Q, rows: list[tuple[int, int]]) -> pd.DataFrame:
+    def _frame(self, want: Want, likeness: np.ndarray, category: np.ndarray, Q: np.ndarray, rows: list[tuple[int, int]]) -> pd.DataFrame:
         "The result table of (ad position, slot) pairs."
         import pandas as pd
-        quotes = centred(self.embedder.encode([e.text for e in want.evidence], kind="query"), self.mean) if rows and want.evidence else Q
+        quotes = centred(cast(Encoder, self.embedder).encode([e.text for e in want.evidence], kind="query"), self.mean) if rows and want.evidence else Q
         out = []
         for a, slot in rows:
             ctr = float(self.model_.ctr(likeness[a], category[a], slot))

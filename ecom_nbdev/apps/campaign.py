@@ -13,18 +13,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .recommend import centred, product_text
 from ..compliance import check
-from ..core import EcomError, progress, require_columns, write_json
+from ..core import ChatModel, EcomError, Encoder, progress, require_columns, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ecom_nbdev.apps.planning import ABPlan
+    from ecom_nbdev.apps.planning import ABPlan, ResponseCurve
 
 # %% auto #0
 __all__ = ['Segment', 'user_matrix', 'segment_users', 'current_trends', 'product_facts', 'fact_problems', 'likeness',
@@ -56,7 +56,8 @@ def user_matrix(profiles: Sequence) -> tuple[np.ndarray, list[str]]:
         row[-1] = 0.25 if p.price_sensitivity is None else p.price_sensitivity / 2
     return M, names
 
-def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0, choose: str = "silhouette", texts=None) -> list[Segment]:
+def segment_users(profiles: Sequence, n_segments: int | None = None, max_segments: int = 8, seed: int = 0, choose: str = "silhouette",
+                  texts: pd.DataFrame | None = None) -> list[Segment]:
     """Cluster users by interests and price sensitivity; largest group first.
 
     `n_segments` fixed, or chosen up to `max_segments` by "silhouette" or "stability" (see `planning.choose_clusters`);
@@ -114,7 +115,7 @@ def _named(segments: list[Segment]) -> list[Segment]:
             s.segment += f"（{seen[s.segment]}）"
     return segments
 
-def _with_words(segments: list[Segment], texts) -> list[Segment]:
+def _with_words(segments: list[Segment], texts: pd.DataFrame) -> list[Segment]:
     "Add the two words most typical of what the members wrote to each name."
     from ecom_nbdev.apps.planning import typical_words
     require_columns(texts, ["user_id", "text"], "用户文本表")
@@ -125,13 +126,13 @@ def _with_words(segments: list[Segment], texts) -> list[Segment]:
     return segments
 
 # %% ../../nbs/apps/campaign.ipynb #39000159
-def current_trends(trends, today: str, ahead: int = 14):
+def current_trends(trends: pd.DataFrame, today: str, ahead: int = 14) -> pd.DataFrame:
     "Rows of `trends` (trend_id, text, start, end) valid on `today` (ISO date) or starting within `ahead` days; missing dates mean always."
     import pandas as pd
     from ecom_nbdev.apps.planning import as_day
     require_columns(trends, ["text"], "趋势表")
     day = as_day(today)
-    def dates(column: str, default: str):
+    def dates(column: str, default: str) -> pd.Series | pd.Timestamp:
         return pd.to_datetime(trends[column], errors="coerce").fillna(pd.Timestamp(default)) if column in trends else pd.Timestamp(default)
     start, end = dates("start", "1970-01-01"), dates("end", "2200-01-01")
     keep = (start <= day + pd.Timedelta(days=ahead)) & (end >= day)
@@ -258,7 +259,7 @@ class LLMWriter:
 
     A call that fails leaves its sentence in `failures` and no copy; the first call of all, and the fifth failure in a row, raise it.
     """
-    def __init__(self, llm, log: str | os.PathLike | None = None, temperature: float = 0.7, seed: int = 0):
+    def __init__(self, llm: ChatModel, log: str | os.PathLike | None = None, temperature: float = 0.7, seed: int = 0):
         self.llm, self.temperature, self.seed = llm, temperature, seed
         self.log = Path(log) if log else None
         self.known, self.failures, self._left = {}, [], 1      # the failure that is raised: the first of all, after an answer the fifth in a row
@@ -344,14 +345,15 @@ class CampaignPlanner:
     `products_per_segment`; `embedder`; `log` file that keeps the model's answers (a killed run goes on); `seed`; `formats` further channels of
     `generate.CHANNELS` (sms, push, note, …) to write for, one copy a product.
     """
-    def __init__(self, llm=None, n_segments: int | None = None, variants: int = 3, products_per_segment: int = 1, embedder=None,
+    def __init__(self, llm: ChatModel | None = None, n_segments: int | None = None, variants: int = 3, products_per_segment: int = 1, embedder: Encoder | None = None,
                  log: str | os.PathLike | None = None, seed: int = 0, choose: str = "silhouette", max_segments: int = 8,
                  formats: Sequence[str] = ()):
         self.llm, self.n_segments, self.variants, self.products_per_segment = llm, n_segments, variants, products_per_segment
         self.embedder, self.log, self.seed, self.choose, self.max_segments = embedder, log, seed, choose, max_segments
         self.formats = tuple(formats)
 
-    def plan(self, profiles: Sequence, products, trends=None, brief: str = "", today: str | None = None, texts=None, channels=None, total: float | None = None,
+    def plan(self, profiles: Sequence, products: pd.DataFrame, trends: pd.DataFrame | None = None, brief: str = "", today: str | None = None,
+             texts: pd.DataFrame | None = None, channels: pd.DataFrame | Sequence[ResponseCurve] | None = None, total: float | None = None,
              traffic: dict | None = None) -> Campaign:
         """Campaign for user profiles and tables of products (item_id, title) and trends (text); `today` an ISO date, default now.
 
@@ -378,7 +380,7 @@ class CampaignPlanner:
         failures.update(writer.failures if writer else ())
         return Campaign(segments, today, budget, ab_test, [f"语言模型有 {n} 次没有写出文案：{why}" for why, n in failures.items()])
 
-    def _choose(self, segments: list[Segment], people: dict, products, trends) -> None:
+    def _choose(self, segments: list[Segment], people: dict, products: pd.DataFrame, trends: pd.DataFrame) -> None:
         "Products in stock for each segment by likeness, interests and attitude to prices; then trends by likeness to product and members."
         from ecom_nbdev.models import Embedder
         embedder = self.embedder or Embedder()
@@ -438,20 +440,20 @@ class CampaignPlanner:
             s.channels.setdefault(channel, []).extend({"product_id": str(product["item_id"])} | {k: v for k, v in asdict(c).items() if k != "channel" and v} for c in copies)
         return failed
 
-def _budget(channels, total: float | None, seed: int):
+def _budget(channels: pd.DataFrame | Sequence[ResponseCurve] | None, total: float | None, seed: int) -> pd.DataFrame | None:
     "Allocation of `total` yuan (None: what the past periods spent on average) over the channels; None without any."
     from ecom_nbdev.apps.planning import allocate_budget, fit_response
     if channels is None:
         if total is not None:
             raise EcomError("给了总预算 total 却没有 channels：请给过去各期的渠道表（channel、spend、sales）或响应曲线。")
         return None
-    past = hasattr(channels, "columns")
+    past, table = hasattr(channels, "columns"), cast("pd.DataFrame", channels)
     if total is None and not past:
         raise EcomError("给响应曲线时也要给总预算 total（元）。")
-    curves = fit_response(channels, seed=seed) if past else channels
-    return allocate_budget(curves, float(channels.groupby("channel")["spend"].mean().sum()) if total is None else total)
+    curves = fit_response(table, seed=seed) if past else cast("Sequence[ResponseCurve]", channels)
+    return allocate_budget(curves, float(table.groupby("channel")["spend"].mean().sum()) if total is None else total)
 
-def _ab_test(traffic: dict | None, variants: int):
+def _ab_test(traffic: dict | None, variants: int) -> ABPlan | None:
     "An A/B plan for `traffic`; None without any."
     from ecom_nbdev.apps.planning import ab_plan
     if traffic is None:
@@ -467,14 +469,14 @@ def _spread(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = vectors.mean(0) if len(vectors) > 1 else np.zeros(vectors.shape[1], np.float32)
     return centred(vectors, mean), mean
 
-def _price_rank(products, categories: np.ndarray) -> np.ndarray:
+def _price_rank(products: pd.DataFrame, categories: np.ndarray) -> np.ndarray:
     "float (n,): place of each price within its category from 0 (cheapest) to 1; 0.5 where there is none."
     import pandas as pd
     if "price" not in products:
         return np.full(len(products), 0.5)
     return pd.to_numeric(products["price"], errors="coerce").groupby(categories).rank(pct=True).fillna(0.5).to_numpy()
 
-def _stock(products):
+def _stock(products: pd.DataFrame) -> pd.Series:
     "Numeric stock; a missing column or value counts as in stock."
     import pandas as pd
     return pd.to_numeric(products["stock"], errors="coerce").fillna(1) if "stock" in products else pd.Series(1, index=products.index)

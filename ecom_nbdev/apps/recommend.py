@@ -13,16 +13,22 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
 from .behaviour import CoOccurrence, histories_of
-from ..core import EcomError, atomic_path, changed, guard, make_folder, progress, require_columns, write_json, write_table
+from ..core import EcomError, Encoder, atomic_path, changed, guard, make_folder, progress, require_columns, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
     import scipy.sparse as sp
+    from lancedb.table import Table
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.pipeline import Pipeline
+
+    from ecom_nbdev.apps.profile import UserProfile
+    from ecom_nbdev.models import LLM
 
 # %% auto #0
 __all__ = ['centred', 'Want', 'as_want', 'dislike_penalties', 'mmr', 'product_text', 'words_of', 'words_of_each', 'word_model',
@@ -49,10 +55,10 @@ class Want:
     user_id: str = ""
     history: list[str] = field(default_factory=list)
 
-def as_want(who, decay: float = 0.8, most: int = 10) -> Want:
+def as_want(who: UserProfile | str | Sequence[str], decay: float = 0.8, most: int = 10) -> Want:
     "`Want` of a `UserProfile`, a text, or a list of texts in order of time (the last `most` count); `EcomError` for anything else."
     if hasattr(who, "interests"):
-        return _want_of_profile(who)
+        return _want_of_profile(cast("UserProfile", who))
     texts = [who] if isinstance(who, str) else list(who) if isinstance(who, Sequence) else None
     if texts is None or any(not isinstance(t, str) for t in texts):
         raise EcomError(f"要推荐的对象应是画像、字符串或字符串的列表，得到 {type(who).__name__}。")
@@ -60,7 +66,7 @@ def as_want(who, decay: float = 0.8, most: int = 10) -> Want:
     total = sum(w for _, w in kept)
     return Want([t for t, _ in kept], [w / total for _, w in kept])
 
-def _want_of_profile(p) -> Want:
+def _want_of_profile(p: UserProfile) -> Want:
     "One text an interest: its name and its evidence, searches first, then the newest; searches are also texts of their own, with half the weight."
     want = Want([], [], {i.name: i.weight for i in p.interests}, {d.name: d.weight for d in p.dislikes}, p.price_sensitivity, [], str(p.user_id))
     for i in p.interests[:4]:
@@ -111,7 +117,7 @@ def mmr(scores: np.ndarray, vectors: np.ndarray, k: int, balance: float = 0.8) -
 # %% ../../nbs/apps/recommend.ipynb #4b1a3170
 def product_text(row: dict) -> str:
     "What is embedded of a product: title, category, attribute values and description; missing parts are left out."
-    def value(key):
+    def value(key: str) -> str:
         v = row.get(key)
         return "" if v is None or v != v else str(v).strip()
     attributes = " ".join(a.split("#", 1)[-1].strip() for a in value("attributes").split(";"))
@@ -126,13 +132,13 @@ def words_of_each(texts: Sequence[str]) -> list[str]:
     from ecom_nbdev.segmentation import segment_stream
     return [" ".join(w for w in words if any(c.isalnum() for c in w)) for words in segment_stream(t.lower() for t in texts)]
 
-def word_model():
+def word_model() -> Pipeline:
     "Text of `words_of` -> sparse TF-IDF row of length 1 over words and pairs of words (hashed: no vocabulary to keep)."
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.pipeline import make_pipeline
     return make_pipeline(_counter(ngram_range=(1, 2)), TfidfTransformer(sublinear_tf=True))
 
-def _counter(**kw):
+def _counter(**kw: Any) -> HashingVectorizer:
     "Counts of the words of a text of `words_of`, hashed into 2**20 columns."
     from sklearn.feature_extraction.text import HashingVectorizer
     return HashingVectorizer(token_pattern=r"\S+", lowercase=False, alternate_sign=False, norm=None, n_features=1 << 20, dtype=np.float32, **kw)
@@ -220,14 +226,14 @@ class Bm25:
         return found
 
 # %% ../../nbs/apps/recommend.ipynb #78901f8f
-def ann_index(table, n: int, least: int = 20_000) -> None:
+def ann_index(table: Table, n: int, least: int = 20_000) -> None:
     "Inverted-file index (scalar quantised, about sqrt(n) cells) on `vector` of a LanceDB table of `n` rows; below `least` rows exact search is quick enough."
     if n < least:
         return
     from lancedb.index import IvfSq
     table.create_index("vector", config=IvfSq(distance_type="dot", num_partitions=int(n**0.5)))
 
-def write_store(folder: str | os.PathLike, name: str, rows: dict[str, list], vectors: np.ndarray):
+def write_store(folder: str | os.PathLike, name: str, rows: dict[str, list], vectors: np.ndarray) -> Table:
     "A fresh LanceDB table of columns `rows` (one is `words`) and `vector` in `folder`, with an index on `vector` and a BM25 index on `words`."
     os.environ.setdefault("LANCEDB_LOG", "error")
     import lancedb
@@ -258,7 +264,7 @@ class Recommender:
     `behaviour`, `popularity` weights beside the semantic 1.0; `dislike` factor of the penalty; `balance` lambda of `mmr`; `candidates` taken from each index.
     Attributes after fit: `items` (DataFrame), `notes` (what was left out, in words), `histories` (user_id -> ids). See Also: `ecom_nbdev.apps.ads.AdMatcher`.
     """
-    def __init__(self, embedder=None, store: str | os.PathLike | None = None, lexical: float = 0.5, category: float = 0.35, price: float = 0.1,
+    def __init__(self, embedder: Encoder | None = None, store: str | os.PathLike | None = None, lexical: float = 0.5, category: float = 0.35, price: float = 0.1,
                  behaviour: float = 2.0, popularity: float = 0.2, dislike: float = 1.0, balance: float = 0.8, candidates: int = 200):
         self.embedder, self.store, self.lexical, self.category, self.price = embedder, store, lexical, category, price
         self.behaviour, self.popularity, self.dislike, self.balance, self.candidates = behaviour, popularity, dislike, balance, candidates
@@ -280,7 +286,7 @@ class Recommender:
             write_json(Path(self.store) / "products.json", {"mean": self.mean.astype(float).round(7).tolist(), "n": len(self.ids)})
         return self
 
-    def _embedder(self):
+    def _embedder(self) -> Encoder:
         if self.embedder is None:
             from ecom_nbdev.models import Embedder
             self.embedder = Embedder()
@@ -303,7 +309,7 @@ class Recommender:
         "What searching and scoring need of each product, as arrays."
         import pandas as pd
         n = len(self.items)
-        def numbers(name):
+        def numbers(name: str) -> np.ndarray:
             return pd.to_numeric(self.items[name], errors="coerce").to_numpy(float) if name in self.items else np.full(n, np.nan)
         self.categories = self.items["category"].fillna("").astype(str).tolist() if "category" in self.items else [""] * n
         self._kind, self._kinds = pd.factorize(np.array(self.categories, object))
@@ -317,7 +323,7 @@ class Recommender:
             for t in names:
                 self._at_text.setdefault(t.strip(), n)
 
-    def _open_behaviour(self, interactions) -> None:
+    def _open_behaviour(self, interactions: pd.DataFrame | None) -> None:
         "Histories, the table of what is bought together, and how often each product was bought (log, the most often 1)."
         self.histories = histories_of(interactions) if interactions is not None else {}
         self.together = CoOccurrence().fit(list(self.histories.values()), self.ids) if self.histories else None
@@ -328,7 +334,7 @@ class Recommender:
         if not hasattr(self, "bm25"):
             raise EcomError("Recommender 还没有商品：请先调用 fit(商品表)。")
 
-    def _want(self, who, history: Sequence | None) -> Want:
+    def _want(self, who: UserProfile | str | Sequence[str] | None, history: Sequence | None) -> Want:
         "`Want` with its history: given, or of this user in the interactions, or the products whose titles the texts are; texts of the history when nothing is said."
         want = as_want(who) if who is not None else Want([], [])
         if history is None:
@@ -436,7 +442,8 @@ class Recommender:
             ok = ok & (self.prices <= float(max_price))
         return None if ok.all() else ok
 
-    def recommend(self, profile_or_text=None, k: int = 10, category: str | None = None, min_price: float | None = None, max_price: float | None = None,
+    def recommend(self, profile_or_text: UserProfile | str | Sequence[str] | None = None, k: int = 10, category: str | None = None,
+                  min_price: float | None = None, max_price: float | None = None,
                   in_stock: bool = True, history: Sequence | None = None, repeat: bool = False, rerank: Callable | None = None) -> pd.DataFrame:
         """Best `k` products as DataFrame[item_id, score, reason], best first; filters narrow the catalogue before the search; nothing said, nothing found: empty.
         `history`: ids bought, in order of time (default: those of this user in the interactions); they are not offered again unless `repeat`.
@@ -455,10 +462,10 @@ class Recommender:
         return because(want, asked.quotes, self.vectors[at], self.texts[at], self.categories[at])
 
     @overload
-    def recommend_batch(self, texts: Sequence, k: int = 10, out: None = None, chunk: int = 1000, **filters) -> pd.DataFrame: ...
+    def recommend_batch(self, texts: Sequence, k: int = 10, out: None = None, chunk: int = 1000, **filters: Any) -> pd.DataFrame: ...
     @overload
-    def recommend_batch(self, texts: Sequence, k: int = 10, *, out: str | os.PathLike, chunk: int = 1000, **filters) -> Path: ...
-    def recommend_batch(self, texts: Sequence, k: int = 10, out: str | os.PathLike | None = None, chunk: int = 1000, **filters) -> pd.DataFrame | Path:
+    def recommend_batch(self, texts: Sequence, k: int = 10, *, out: str | os.PathLike, chunk: int = 1000, **filters: Any) -> Path: ...
+    def recommend_batch(self, texts: Sequence, k: int = 10, out: str | os.PathLike | None = None, chunk: int = 1000, **filters: Any) -> pd.DataFrame | Path:
         """For each profile or text the list of `recommend` (same `filters`): DataFrame[user_id, rank, item_id, score, reason]; `user_id` of a text is its position.
         Work is shared by `chunk` users at a time. With `out` (.parquet or .csv) the rows go there and its path is returned: finished chunks wait in
         a hidden folder beside it, and the same call after a kill does only the rest."""
@@ -496,7 +503,7 @@ class Recommender:
             mark.update(repr(part).encode("utf-8", "surrogatepass"))
         return mark.hexdigest()[:16]
 
-    def rank(self, profile_or_texts, item_ids: Sequence, history: Sequence | None = None) -> pd.DataFrame:
+    def rank(self, profile_or_texts: UserProfile | str | Sequence[str], item_ids: Sequence, history: Sequence | None = None) -> pd.DataFrame:
         "The given products as DataFrame[item_id, score], best first; a list of texts is a history in order of time. No filter, no diversity."
         import pandas as pd
         self._fitted()
@@ -610,7 +617,7 @@ def reranked(rerank: Callable, want: Want, texts: list[str]) -> np.ndarray:
         raise EcomError(f"重排的函数对 {len(texts)} 件商品应给出 {len(texts)} 个有限的数，得到形状 {scores.shape}：请检查它。")
     return scores
 
-def llm_reranker(llm) -> Callable[[str, list[str]], np.ndarray]:
+def llm_reranker(llm: LLM | str) -> Callable[[str, list[str]], np.ndarray]:
     "A function for `recommend(..., rerank=)`: log odds of 会 against 不会 as the first token of `llm` (an object with `first_tokens`, or a name for `load_llm`)."
     from ecom_nbdev.fewshot import log_odds
     from ecom_nbdev.fewshot import quoted as marked
@@ -636,7 +643,7 @@ def baseline_lists(rec: Recommender, profiles: Sequence, k: int = 10, seed: int 
 def list_quality(rec: Recommender, lists: Sequence[Sequence[int]], truth: Sequence[str]) -> dict[str, float]:
     "Share of lists with a product of the true category, share of such products, mean likeness within a list."
     same = [[rec.categories[i] == t for i in at] for at, t in zip(lists, truth, strict=True)]
-    def likeness(at):
+    def likeness(at: Sequence[int]) -> float:
         S = rec.vectors[at] @ rec.vectors[at].T
         return (S.sum() - len(at)) / max(len(at) * (len(at) - 1), 1)
     return {"命中": float(np.mean([any(s) for s in same])), "占比": float(np.mean([np.mean(s) if s else 0 for s in same])),

@@ -13,21 +13,30 @@ import importlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from . import profile as reading
 from .profile import Evidence, Opinion, Profiler, UserProfile, clean, profiles_to_json, read_rows
-from ..core import EcomError, MissingExtra, asset, make_folder, n_threads, refusals, write_json, write_table
+from ..core import EcomError, Encoder, MissingExtra, asset, make_folder, n_threads, refusals, write_json, write_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
     import pyarrow as pa
+    from lancedb import DBConnection
+    from lancedb.table import Table
+    from numpy.typing import ArrayLike
+
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 # %% auto #0
 __all__ = ['PROBES', 'digest', 'encoder_name', 'settings_name', 'VectorStore', 'erase_vectors', 'Database', 'Added',
@@ -36,15 +45,15 @@ __all__ = ['PROBES', 'digest', 'encoder_name', 'settings_name', 'VectorStore', '
 # %% ../../nbs/apps/store.ipynb #1bc2fe3a
 PROBES = ("猫砂结团快，没有异味", "耳机音质差，用两天就坏了", "给宝宝买的奶粉", "一般")
 
-def digest(*parts) -> str:
+def digest(*parts: Any) -> str:
     "32 hexadecimal digits of SHA-256 over `parts` as JSON."
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-def _answers(values) -> list:
+def _answers(values: ArrayLike) -> list:
     "Numbers rounded to three decimals, as lists."
     return (np.round(np.asarray(values, float), 3) + 0.0).tolist()
 
-def encoder_name(embedder) -> str:
+def encoder_name(embedder: Encoder) -> str:
     "Digest of an encoder: of name, length and files of an `Embedder`, else of its vectors for `PROBES`."
     from ecom_nbdev.models import Embedder
     if not isinstance(embedder, Embedder):
@@ -53,7 +62,7 @@ def encoder_name(embedder) -> str:
     files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
     return digest(str(embedder.name), embedder.max_length, files)
 
-def _part_name(value):
+def _part_name(value: Any) -> Any:
     "What tells one part of a profiler from another: plain values themselves, models by their answers to `PROBES`."
     if hasattr(value, "predict_proba"):
         return [list(map(str, value.classes_)), _answers(value.predict_proba(list(PROBES)))]
@@ -74,7 +83,7 @@ def settings_name(profiler: Profiler, encoder: str) -> str:
     return digest(__version__, files, table, encoder, rest)
 
 # %% ../../nbs/apps/store.ipynb #a61dc14c
-def _library(name: str):
+def _library(name: str) -> ModuleType:
     "The module `name` of the base installation, imported; `MissingExtra` says how to get it back."
     try:
         return importlib.import_module(name)
@@ -87,11 +96,11 @@ class VectorStore:
     Tables, one set for each encoder: `texts_NAME` and `words_NAME` (key, vector), `users_NAME` (key, n, vector). `words` are the category
     words, kept apart from users' texts. Attribute `encoded`: how many texts `inner` really had to encode.
     """
-    def __init__(self, folder: str | os.PathLike, inner, words: Sequence[str] = ()):
+    def __init__(self, folder: str | os.PathLike, inner: Encoder, words: Sequence[str] = ()):
         self.inner, self.words, self.encoded, self.name = inner, list(words), 0, encoder_name(inner)
         self.db = _lance(folder)
 
-    def table(self, kind: str):
+    def table(self, kind: str) -> Table | None:
         "The LanceDB table of `kind` (texts, words, users) for this encoder; None before the first row."
         return _table(self.db, f"{kind}_{self.name}")
 
@@ -100,7 +109,7 @@ class VectorStore:
         table, found = self.table(kind), {}
         for start in range(0, len(keys) if table is not None else 0, 500):
             listed = ", ".join("'" + k.replace("'", "''") + "'" for k in keys[start:start + 500])
-            rows = table.search().where(f"key IN ({listed})").select(["key", "vector"]).to_arrow()
+            rows = cast("Table", table).search().where(f"key IN ({listed})").select(["key", "vector"]).to_arrow()
             flat = np.asarray(rows["vector"].combine_chunks().flatten(), np.float32)
             found |= dict(zip(rows["key"].to_pylist(), flat.reshape(len(rows), -1), strict=True)) if len(rows) else {}
         return found
@@ -148,12 +157,12 @@ class VectorStore:
         rows = [] if table is None else table.search().select(["key", "n"]).to_arrow().to_pylist()
         return {r["key"]: r["n"] for r in rows}
 
-def _lance(folder: str | os.PathLike):
+def _lance(folder: str | os.PathLike) -> DBConnection:
     "A connection to the LanceDB tables under `folder`."
     os.environ.setdefault("LANCEDB_LOG", "error")
     return _library("lancedb").connect(str(folder))
 
-def _table(db, name: str):
+def _table(db: DBConnection, name: str) -> Table | None:
     "The LanceDB table `name`; None when there is none. What is left of one whose very first writing was killed is deleted."
     if name not in db.list_tables().tables:
         return None
@@ -165,7 +174,7 @@ def _table(db, name: str):
         db.drop_table(name)
         return None
 
-def _tidy(table) -> None:
+def _tidy(table: Table) -> None:
     "Put the pieces of a LanceDB table together and delete its old versions from the disk."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")     # 它提醒别的进程可能在读旧版本；画像库一次只有一个进程
@@ -300,10 +309,10 @@ class Database:
 
 def _first_line(e: Exception) -> str: return str(e).splitlines()[0][:120]
 
-def _on_disk(method):
+def _on_disk(method: Callable[Concatenate[ProfileStore, _P], _T]) -> Callable[Concatenate[ProfileStore, _P], _T]:
     "The method of a store, whose folder is named in one sentence where the disk refuses."
     @functools.wraps(method)
-    def run(self, *args, **kw):
+    def run(self: ProfileStore, *args: _P.args, **kw: _P.kwargs) -> _T:
         with refusals(self.folder):
             return method(self, *args, **kw)
     return run
@@ -343,7 +352,7 @@ class ProfileStore:
     def __enter__(self) -> ProfileStore:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -423,7 +432,7 @@ class ProfileStore:
         return self.db.frame("SELECT user_id, text, source, time FROM stored ORDER BY seq")
 
     @_on_disk
-    def profiles(self, user_ids: Iterable[str] | str | None = None, now=None) -> list[UserProfile]:
+    def profiles(self, user_ids: Iterable[str] | str | None = None, now: str | datetime | None = None) -> list[UserProfile]:
         "Profiles of `user_ids` (default: all, in order of first appearance), equal to those of `Profiler.profile(store.texts())`; `now` as for `Profiler`."
         settings, everyone = self._catch_up(), self.users()
         wanted = everyone if user_ids is None else [reading._user_name(u) for u in ([user_ids] if isinstance(user_ids, str) else user_ids)]
@@ -433,7 +442,7 @@ class ProfileStore:
         found: dict[str | None, UserProfile] = {p.user_id: p for start in range(0, len(distinct), 1000) for p in self._put_together(distinct[start:start + 1000], settings, now)}
         return [found[u] for u in wanted]
 
-    def _put_together(self, users: list[str], settings: str, now) -> list[UserProfile]:
+    def _put_together(self, users: list[str], settings: str, now: str | datetime | None) -> list[UserProfile]:
         "Profiles of `users` from what is stored; evidence rows are positions in the whole table."
         df = self.db.frame(f"SELECT row, user_id, text, source, time, mood, words, scores, opinions FROM {_READ.format(settings)} WHERE user_id IN (SELECT unnest(?)) ORDER BY seq", [users])
         p = copy.copy(self._reader()[0])
@@ -508,7 +517,7 @@ class ProfileStore:
             erase_vectors(vectors, *([v for v, in self.db.rows(f"SELECT DISTINCT {c} FROM stored")] for c in ("said", "user_id")))
         self.db.rewrite()
 
-    def export(self, path: str | os.PathLike, user_ids: Iterable[str] | str | None = None, now=None) -> Path:
+    def export(self, path: str | os.PathLike, user_ids: Iterable[str] | str | None = None, now: str | datetime | None = None) -> Path:
         "Write profiles and needs to `path`: .jsonld (schema.org Persons, no texts), .json (whole profiles), else one statement a row (.csv, .parquet, .xlsx …)."
         from ecom_nbdev.apps.signals import find_signals, profile_jsonld, profile_rows
         found = self.profiles(user_ids, now)

@@ -8,10 +8,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import require
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+    import torch
+    from numpy.typing import ArrayLike
 
 # %% auto #0
 __all__ = ['to_numpy', 'Exactness', 'load_keras', 'softmax', 'attention', 'padding_mask', 'causal_mask', 'attention_torch',
@@ -19,15 +27,15 @@ __all__ = ['to_numpy', 'Exactness', 'load_keras', 'softmax', 'attention', 'paddi
            'attention_backward', 'attention_flops', 'multi_head_flops', 'attention_tiled', 'peak_memory']
 
 # %% ../../nbs/theory/attention.ipynb #d9496a0f
-def to_numpy(x) -> np.ndarray:
+def to_numpy(x: Any) -> np.ndarray:
     "Any array as NumPy: torch tensors are detached and moved to the CPU, TensorFlow tensors and lists are converted."
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 class Exactness:
     "Record of comparisons with references: each `check` raises AssertionError when shapes differ or the largest difference passes `tol`."
-    def __init__(self): self.rows: list[dict] = []
+    def __init__(self) -> None: self.rows: list[dict] = []
 
-    def check(self, formula: str, reference: str, ours, theirs, tol: float = 1e-5) -> None:
+    def check(self, formula: str, reference: str, ours: Any, theirs: Any, tol: float = 1e-5) -> None:
         "Record the largest absolute difference between two arrays of one shape; NaN on either side counts as infinite."
         a, b = to_numpy(ours), to_numpy(theirs)
         assert a.shape == b.shape, f"{formula} 与 {reference} 形状不同：{a.shape} 与 {b.shape}"
@@ -35,7 +43,7 @@ class Exactness:
         assert diff <= tol, f"{formula} 与 {reference} 相差 {diff:.3g}，允许 {tol:g}（形状 {a.shape}）"
         self.rows.append({"公式": formula, "参照": reference, "形状": a.shape, "最大误差": diff, "允许": tol})
 
-    def table(self):
+    def table(self) -> pd.DataFrame:
         "DataFrame with one row for each formula and reference: number of comparisons, shapes tried, largest difference, tolerance."
         import pandas as pd
         groups = pd.DataFrame(self.rows).groupby(["公式", "参照"], sort=False)
@@ -45,7 +53,7 @@ class Exactness:
                              "允许": groups["允许"].max().map("{:g}".format)}).reset_index()
 
 # %% ../../nbs/theory/attention.ipynb #97007628
-def load_keras():
+def load_keras() -> ModuleType:
     "Import and return Keras 3 (TensorFlow backend unless `KERAS_BACKEND` says otherwise), keeping TensorFlow's start-up log off the screen."
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -85,7 +93,7 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | No
     return weights @ v, weights
 
 # %% ../../nbs/theory/attention.ipynb #82789def
-def padding_mask(lengths, n: int) -> np.ndarray:
+def padding_mask(lengths: ArrayLike, n: int) -> np.ndarray:
     "bool (batch, 1, 1, n) for sequences of these `lengths` padded on the right to `n`: True at real tokens; fits (batch, heads, n_q, n_k)."
     return (np.arange(n) < np.asarray(lengths)[:, None])[:, None, None, :]
 
@@ -95,7 +103,7 @@ def causal_mask(n_q: int, n_k: int | None = None) -> np.ndarray:
     return np.arange(n_k) <= np.arange(n_q)[:, None] + (n_k - n_q)
 
 # %% ../../nbs/theory/attention.ipynb #e360a2da
-def attention_torch(q, k, v, mask=None):
+def attention_torch(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     "`attention` for torch tensors with the same shapes and mask rule: (output, weights); a fully masked row gives zeros and zero gradients."
     import torch
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
@@ -107,7 +115,7 @@ def attention_torch(q, k, v, mask=None):
     return weights @ v, weights
 
 # %% ../../nbs/theory/attention.ipynb #cacce996
-def attention_keras(q, k, v, mask=None):
+def attention_keras(q: keras.KerasTensor, k: keras.KerasTensor, v: keras.KerasTensor, mask: keras.KerasTensor | None = None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     "`attention` for Keras tensors with the same shapes and mask rule: (output, weights); a fully masked row gives zeros."
     from keras import ops
     scores = ops.matmul(q, ops.swapaxes(k, -1, -2)) / math.sqrt(q.shape[-1])
@@ -142,14 +150,14 @@ def multi_head(x: np.ndarray, context: np.ndarray, w: dict, heads: int, mask: np
     return merge_heads(out) @ w["wo"] + w["bo"], weights
 
 # %% ../../nbs/theory/attention.ipynb #b86a6bcb
-def torch_weights(mha) -> dict:
+def torch_weights(mha: torch.nn.MultiheadAttention) -> dict:
     "Weights of a torch.nn.MultiheadAttention (equal widths, with bias) as the dictionary that `multi_head` takes, NumPy float32."
     w, b = to_numpy(mha.in_proj_weight), to_numpy(mha.in_proj_bias)
     out = {f"w{n}": part.T for n, part in zip("qkv", np.split(w, 3), strict=True)}
     out |= {f"b{n}": part for n, part in zip("qkv", np.split(b, 3), strict=True)}
     return out | {"wo": to_numpy(mha.out_proj.weight).T, "bo": to_numpy(mha.out_proj.bias)}
 
-def keras_weights(layer) -> dict:
+def keras_weights(layer: keras.layers.MultiHeadAttention) -> dict:
     "Weights of a built keras.layers.MultiHeadAttention (with bias) as the dictionary that `multi_head` takes, NumPy float32."
     kernels = [to_numpy(w) for w in layer.get_weights()]
     out: dict[str, np.ndarray] = {f"w{n}": kernels[2 * i].reshape(kernels[2 * i].shape[0], -1) for i, n in enumerate("qkv")}

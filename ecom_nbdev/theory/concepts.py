@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ..core import EcomError
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
+
+    from ecom_nbdev.models import LLM
 
 # %% auto #0
 __all__ = ['TASKS', 'SIZES', 'task_table', 'ngram_counts', 'context_counts', 'padded', 'NgramLM', 'diagonal_gaussian',
@@ -121,7 +123,7 @@ def diagonal_gaussian(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndar
 # %% ../../nbs/theory/concepts.ipynb #aedea3f9
 class GenerativeClassifier:
     "Text classifier by Bayes' rule over one `NgramLM` a class; keywords as for `NgramLM`. `priors`: None to count them, or one number a class."
-    def __init__(self, priors: Sequence[float] | None = None, **lm):
+    def __init__(self, priors: Sequence[float] | None = None, **lm: Any):
         self.priors, self.lm = priors, lm
 
     def fit(self, texts: Sequence[str], labels: Sequence) -> GenerativeClassifier:
@@ -187,14 +189,14 @@ def _logistic(C: float) -> LogisticRegression:
 def _counts_then(C: float, tfidf: bool) -> Callable:
     "A function (texts, labels, test texts) -> predictions: character counts (or TF-IDF of 1 to 3 characters) and logistic regression."
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-    def run(texts, labels, test):
+    def run(texts: Sequence[str], labels: Sequence, test: Sequence[str]) -> np.ndarray:
         v = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True) if tfidf else CountVectorizer(analyzer="char", lowercase=False)
         return _logistic(C).fit(v.fit_transform(texts), labels).predict(v.transform(test))
     return run
 
 def _vectors_then(generative: bool) -> Callable:
     "A function (vectors, labels, test vectors) -> predictions; features are standardized on the training rows."
-    def run(X, labels, test):
+    def run(X: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
         mean, std = X.mean(0), X.std(0) + 1e-6
         X, test = (X - mean) / std, (test - mean) / std
         if not generative:
@@ -205,7 +207,7 @@ def _vectors_then(generative: bool) -> Callable:
 
 def curve_methods() -> dict[str, tuple[str, str, Callable]]:
     "name -> (kind 生成式 or 判别式, input text or vector, function (train, labels, test) -> predicted labels) of the learning curves."
-    def lm(**kw): return lambda texts, labels, test: GenerativeClassifier(**kw).fit(texts, labels).predict(test)
+    def lm(**kw: Any) -> Callable: return lambda texts, labels, test: GenerativeClassifier(**kw).fit(texts, labels).predict(test)
     return {"一元朴素贝叶斯": ("生成式", "text", lm(order=1, smoothing="add", k=1.0)), "字频逻辑回归": ("判别式", "text", _counts_then(0.01, False)),
             "字频逻辑回归，不正则": ("判别式", "text", _counts_then(1e4, False)), "三元 Kneser-Ney": ("生成式", "text", lm(order=3)),
             "TF-IDF 逻辑回归": ("判别式", "text", _counts_then(1.0, True)), "e5 + 高斯朴素贝叶斯": ("生成式", "vector", _vectors_then(True)),
@@ -222,6 +224,6 @@ def answer_log_odds(top: Iterable[tuple[str, float]]) -> float:
         return float(np.logaddexp.reduce(values)) if values else min(v for _, v in top)
     return side("好") - side("差")
 
-def llm_log_odds(llm, text: str, max_chars: int = 200) -> float:
+def llm_log_odds(llm: LLM, text: str, max_chars: int = 200) -> float:
     "`answer_log_odds` of a language model for one review cut to `max_chars`."
     return answer_log_odds(llm.first_tokens([{"role": "user", "content": _ASK.format(text=text[:max_chars])}]).items())

@@ -10,11 +10,17 @@ import math
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import EcomError
 from ..text import Vocab
+
+if TYPE_CHECKING:
+    import torch
+
+    from ecom_nbdev.models import GGUFModel
 
 # %% auto #0
 __all__ = ['PAD', 'UNK', 'BOS', 'EOS', 'SPECIALS', 'CODE_POINT_BITS', 'char_vocab', 'to_ids', 'discounts', 'ngram_counts',
@@ -146,14 +152,14 @@ def bits_per_char(logprobs: np.ndarray, chars: int, unknown: int = 0) -> float:
 
 # %% ../../nbs/theory/language_model.ipynb #e4a54c05
 def transformer_lm(vocab_size: int, d_model: int = 96, num_layers: int = 2, num_heads: int = 4, block: int = 96, dropout: float = 0.0,
-                   counts: np.ndarray | None = None):
+                   counts: np.ndarray | None = None) -> torch.nn.Module:
     "Causal Transformer: ids (n, length <= block) -> logits (n, length, vocab_size); `counts` (vocab_size,) sets the output bias to log frequencies."
     import torch
     from torch import nn
 
     class TransformerLM(nn.Module):
         "Token and position embeddings, pre-norm layers under a causal mask, output weights tied to the token embedding."
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.block, self.vocab_size = block, vocab_size
             self.token, self.position = nn.Embedding(vocab_size, d_model), nn.Embedding(block, d_model)
@@ -168,7 +174,7 @@ def transformer_lm(vocab_size: int, d_model: int = 96, num_layers: int = 2, num_
                 self.bias.data = (smooth / smooth.sum()).log()
             self.register_buffer("mask", torch.triu(torch.full((block, block), -torch.inf), 1), persistent=False)
 
-        def forward(self, ids):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
             n = ids.shape[1]
             h = self.dropout(self.token(ids) + self.position.weight[:n])
             h = self.layers(h, mask=self.mask[:n, :n], is_causal=True)
@@ -177,7 +183,7 @@ def transformer_lm(vocab_size: int, d_model: int = 96, num_layers: int = 2, num_
     return TransformerLM()
 
 # %% ../../nbs/theory/language_model.ipynb #0be05f46
-def train_lm(model, stream: np.ndarray, steps: int, batch: int = 8, learning_rate: float = 3e-3, weight_decay: float = 0.01, seed: int = 0,
+def train_lm(model: torch.nn.Module, stream: np.ndarray, steps: int, batch: int = 8, learning_rate: float = 3e-3, weight_decay: float = 0.01, seed: int = 0,
              bf16: bool = False, device: str = "cpu", callback: Callable[[int], None] | None = None) -> list[float]:
     "Train on random windows of the id stream with AdamW (warm-up, linear decay); returns the loss of each step in nats; `callback(step)` after each step."
     import torch
@@ -213,7 +219,7 @@ def train_lm(model, stream: np.ndarray, steps: int, batch: int = 8, learning_rat
     return losses
 
 # %% ../../nbs/theory/language_model.ipynb #45332582
-def lm_logprobs(model, ids: Sequence[int], batch: int = 32) -> np.ndarray:
+def lm_logprobs(model: torch.nn.Module, ids: Sequence[int], batch: int = 32) -> np.ndarray:
     "ln P(ids[i] | up to `model.block` ids before it), i = 1, 2, …, windows overlapping by half: float64 (len(ids) - 1,)."
     import torch
     data, width = torch.as_tensor(ids), model.block
@@ -310,19 +316,19 @@ def beam_search(next_logits: Callable[[list[int]], np.ndarray], prefix: Sequence
     return beams
 
 # %% ../../nbs/theory/language_model.ipynb #cff66bf5
-def llm_tokens(llm, text: str) -> list[int]:
+def llm_tokens(llm: GGUFModel, text: str) -> list[int]:
     "Token numbers of `text` under a GGUF model (`load_llm`); special tokens in it are parsed."
     request = urllib.request.Request(llm.server.listening_address + "/tokenize", json.dumps({"content": text}).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)["tokens"]
 
-def _forced(llm, prompt: list[int], token: int, n_probs: int) -> dict | None:
+def _forced(llm: GGUFModel, prompt: list[int], token: int, n_probs: int) -> dict | None:
     "Report on the one token generated after `prompt`, which a bias makes `token`; None for a token that is part of a character."
     body = {"prompt": prompt, "n_predict": 1, "n_probs": n_probs, "temperature": 0, "cache_prompt": True, "logit_bias": [[token, 1000.0]]}
     report = llm.server.handle_completions(body)["choices"][0]["logprobs"]
     return report["content"][0] if report and report["content"] else None
 
-def llm_logprobs(llm, text: str, context: str = "<|endoftext|>") -> np.ndarray:
+def llm_logprobs(llm: GGUFModel, text: str, context: str = "<|endoftext|>") -> np.ndarray:
     "ln P of each token of `text` after `context` under a GGUF model (`load_llm`): float64 (tokens,); one request a token."
     prompt, out = llm_tokens(llm, context), []
     for token in llm_tokens(llm, text):

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import EcomError
 from ..text import Vocab, segment
 from ..training import rate_factor
+
+if TYPE_CHECKING:
+    import torch
 
 # %% auto #0
 __all__ = ['PAD', 'UNK', 'CLS', 'SEP', 'MASK', 'SENTINELS', 'SPECIALS', 'FIRST_SENTINEL', 'FIRST', 'STYLES', 'pretraining_vocab',
@@ -158,7 +162,7 @@ def make_examples(style: str, rows: np.ndarray, vocab_size: int, rng: np.random.
     return {"inputs": inputs, "labels": labels, **extra}
 
 # %% ../../nbs/theory/pretraining.ipynb #0a5f5917
-def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int = 4, num_heads: int = 4, max_length: int = 72, dropout: float = 0.0):
+def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int = 4, num_heads: int = 4, max_length: int = 72, dropout: float = 0.0) -> torch.nn.Module:
     "Network for one of `STYLES`: encoder (bert, roberta), causal decoder (gpt) or encoder-decoder with half the layers on each side (t5)."
     import torch
     from torch import nn
@@ -166,7 +170,7 @@ def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int
 
     class PretrainNet(nn.Module):
         "Embeddings, layers, tied output; see `pretrain_net`."
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.style, self.causal = style, style == "gpt"
             self.token, self.position, self.segment = nn.Embedding(vocab_size, d_model), nn.Embedding(max_length, d_model), nn.Embedding(2, d_model)
@@ -177,15 +181,15 @@ def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int
             self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(d_model, num_heads, **options), depth, nn.LayerNorm(d_model)) if style == "t5" else None
             self.bias, self.next_sentence = nn.Parameter(torch.zeros(vocab_size)), nn.Linear(d_model, 2)
 
-        def embed(self, ids, types=None):
+        def embed(self, ids: torch.Tensor, types: torch.Tensor | None = None) -> torch.Tensor:
             at = self.position.weight[:ids.shape[1]]
             return self.token(ids) + at + (self.segment.weight[0] if types is None else self.segment(types))
 
-        def future(self, ids):
+        def future(self, ids: torch.Tensor) -> torch.Tensor:
             "bool (length, length): True where a position may not look (what comes after it)."
             return torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).triu(1)
 
-        def forward(self, ids, types=None, decoder_inputs=None):
+        def forward(self, ids: torch.Tensor, types: torch.Tensor | None = None, decoder_inputs: torch.Tensor | None = None) -> torch.Tensor:
             "Hidden states (n, length, d): of the decoder when there are `decoder_inputs`, else of `layers`; [PAD] is not attended to."
             pad = ids == PAD
             h = self.layers(self.embed(ids, types), mask=self.future(ids) if self.causal else None, is_causal=self.causal, src_key_padding_mask=pad)
@@ -193,13 +197,13 @@ def pretrain_net(style: str, vocab_size: int, d_model: int = 96, num_layers: int
                 return h
             return self.decoder(self.embed(decoder_inputs), h, tgt_mask=self.future(decoder_inputs), tgt_is_causal=True, memory_key_padding_mask=pad)
 
-        def logits(self, hidden):
+        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
             return nn.functional.linear(hidden, self.token.weight, self.bias)
 
     return PretrainNet()
 
 # %% ../../nbs/theory/pretraining.ipynb #55107097
-def example_loss(net, batch: dict):
+def example_loss(net: torch.nn.Module, batch: dict) -> torch.Tensor:
     "Mean cross-entropy (nats) over the labelled positions of a batch of `make_examples` as tensors; with `nsp` the next-sentence loss is added."
     import torch.nn.functional as F
     hidden = net(batch["inputs"], batch.get("types"), batch.get("decoder_inputs"))
@@ -209,12 +213,12 @@ def example_loss(net, batch: dict):
         loss = loss + F.cross_entropy(net.next_sentence(hidden[:, 0]).float(), batch["nsp"])
     return loss
 
-def linear_schedule(optimizer, steps: int, warmup: float = 0.1):
+def linear_schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float = 0.1) -> torch.optim.lr_scheduler.LambdaLR:
     "Learning-rate scheduler by `training.rate_factor`: linear rise over the first `warmup` of `steps`, then linear fall to zero."
     import torch
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: rate_factor(s, steps, warmup))
 
-def pretrain(net, rows: np.ndarray, epochs: int, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, device: str = "cpu", bf16: bool = False,
+def pretrain(net: torch.nn.Module, rows: np.ndarray, epochs: int, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, device: str = "cpu", bf16: bool = False,
              unigram_bias: bool = True) -> list[float]:
     """Train `net` on its own style of examples for `epochs` passes over the windows; returns the loss of each step in nats.
 
@@ -256,12 +260,12 @@ def encode_texts(vocab: Vocab, texts: Sequence[str], max_length: int = 66) -> np
         row[:len(x)] = x
     return out
 
-def features(net, ids):
+def features(net: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
     "(n, d): mean of the hidden states (t5: of the encoder) over the positions that are not [PAD]."
     keep = (ids != PAD)[..., None]
     return (net(ids) * keep).sum(1) / keep.sum(1)
 
-def fine_tune(net, ids: np.ndarray, y: np.ndarray, epochs: int = 8, batch: int = 16, learning_rate: float = 5e-4, seed: int = 0, device: str = "cpu",
+def fine_tune(net: torch.nn.Module, ids: np.ndarray, y: np.ndarray, epochs: int = 8, batch: int = 16, learning_rate: float = 5e-4, seed: int = 0, device: str = "cpu",
               num_labels: int = 2) -> Callable[[np.ndarray], np.ndarray]:
     "Train `net` and a new linear head on (n, length) ids and class numbers; returns ids -> predicted classes."
     import torch

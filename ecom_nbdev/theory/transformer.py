@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .attention import causal_mask, multi_head, multi_head_flops, to_numpy
+
+if TYPE_CHECKING:
+    from transformers import BertModel, GPT2Model
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'frequencies', 'sinusoidal', 'rope', 'relu', 'gelu', 'gelu_tanh', 'ffn', 'layer_norm',
@@ -98,7 +102,7 @@ def block(x: np.ndarray, w: dict, heads: int, mask: np.ndarray | None = None, no
     return norm2(x + feed(x))
 
 # %% ../../nbs/theory/transformer.ipynb #68a19fa6
-def read_bert(model) -> dict:
+def read_bert(model: BertModel) -> dict:
     "Weights of a Hugging Face BertModel as NumPy arrays: word, position, type, gamma, beta, layers (for `block`), heads, act, eps."
     e = model.embeddings
     w = {"word": e.word_embeddings.weight, "position": e.position_embeddings.weight, "type": e.token_type_embeddings.weight,
@@ -127,7 +131,7 @@ def encode(w: dict, ids: np.ndarray, mask: np.ndarray | None = None, types: np.n
     return hidden
 
 # %% ../../nbs/theory/transformer.ipynb #82b9a020
-def read_gpt2(model) -> dict:
+def read_gpt2(model: GPT2Model) -> dict:
     "Weights of a Hugging Face GPT2Model as NumPy arrays: word, position, gamma, beta (final norm), layers, heads, act, eps."
     w = {"word": model.wte.weight, "position": model.wpe.weight, "gamma": model.ln_f.weight, "beta": model.ln_f.bias}
     layers = []

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import EcomError
 from ..theory.attention import load_keras, softmax
+
+if TYPE_CHECKING:
+    import keras
+    import torch
 
 # %% auto #0
 __all__ = ['LIBRARIES', 'review_arrays', 'batches_of', 'init_weights', 'largest_difference', 'torch_net', 'torch_steps',
@@ -54,14 +59,14 @@ def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> fl
     return max(float(np.abs(np.asarray(a[k], float) - np.asarray(b[k], float)).max()) for k in a)
 
 # %% ../../nbs/tools/frameworks.ipynb #d859de57
-def torch_net(weights: dict[str, np.ndarray]):
+def torch_net(weights: dict[str, np.ndarray]) -> torch.nn.Module:
     "Module ids (n, t) -> logits (n, num_labels): mean of the embeddings that are not padding, then a linear layer."
     import torch
     from torch import nn
 
     class MeanNet(nn.Module):
         "See `torch_net`."
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.embedding = nn.Embedding.from_pretrained(torch.tensor(weights["embedding"]), freeze=False)
             self.linear = nn.Linear(*weights["kernel"].shape)
@@ -69,13 +74,13 @@ def torch_net(weights: dict[str, np.ndarray]):
                 self.linear.weight.copy_(torch.tensor(weights["kernel"].T))         # PyTorch 存 (输出, 输入)
                 self.linear.bias.copy_(torch.tensor(weights["bias"]))
 
-        def forward(self, ids):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
             keep = (ids != 0).unsqueeze(-1)
             return self.linear((self.embedding(ids) * keep).sum(1) / keep.sum(1))
 
     return MeanNet()
 
-def torch_steps(net, batches: Sequence[tuple], lr: float = 2.0) -> list[float]:
+def torch_steps(net: torch.nn.Module, batches: Sequence[tuple], lr: float = 2.0) -> list[float]:
     "Losses of plain SGD over the batches; `net` is changed in place."
     import torch
     optimizer, losses = torch.optim.SGD(net.parameters(), lr=lr), []
@@ -87,12 +92,12 @@ def torch_steps(net, batches: Sequence[tuple], lr: float = 2.0) -> list[float]:
         losses.append(loss.item())
     return losses
 
-def torch_weights(net) -> dict[str, np.ndarray]:
+def torch_weights(net: torch.nn.Module) -> dict[str, np.ndarray]:
     "Weights under the names and shapes of `init_weights`."
     return {"embedding": net.embedding.weight.detach().numpy(), "kernel": net.linear.weight.detach().numpy().T, "bias": net.linear.bias.detach().numpy()}
 
 # %% ../../nbs/tools/frameworks.ipynb #a861dc5e
-def keras_net(weights: dict[str, np.ndarray], lr: float = 2.0):
+def keras_net(weights: dict[str, np.ndarray], lr: float = 2.0) -> keras.Sequential:
     "Compiled Keras model of the same network; `mask_zero` keeps padding out of the mean."
     keras = load_keras()
     vocab_size, d = weights["embedding"].shape
@@ -102,7 +107,7 @@ def keras_net(weights: dict[str, np.ndarray], lr: float = 2.0):
     net.compile(keras.optimizers.SGD(lr), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return net
 
-def keras_steps(net, batches: Sequence[tuple]) -> list[float]:
+def keras_steps(net: keras.Model, batches: Sequence[tuple]) -> list[float]:
     "Losses of the compiled optimizer over the batches; `net` is changed in place."
     losses = []
     for x, y in batches:
@@ -110,7 +115,7 @@ def keras_steps(net, batches: Sequence[tuple]) -> list[float]:
         losses.append(float(net.train_on_batch(x, y)))
     return losses
 
-def keras_weights(net) -> dict[str, np.ndarray]:
+def keras_weights(net: keras.Model) -> dict[str, np.ndarray]:
     "Weights under the names of `init_weights`."
     return dict(zip(("embedding", "kernel", "bias"), net.get_weights(), strict=True))
 

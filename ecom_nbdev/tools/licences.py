@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..core import EcomError
 
 if TYPE_CHECKING:
+    from email.message import Message
+
     import pandas as pd
 
 # %% auto #0
@@ -29,7 +31,7 @@ def licence_name(text: str) -> str:
     "One of the usual short names for a licence as packages write it, or the empty string when it is none of them."
     return next((name for pattern, name in _NAMES if re.search(pattern, text, re.I)), "")
 
-def declared(metadata) -> str:
+def declared(metadata: Message) -> str:
     "What a package's metadata declare: the SPDX expression, else the classifiers, else the first line of the free field; may be empty."
     tags = [c.split(" :: ")[-1] for c in metadata.get_all("Classifier") or [] if c.startswith("License ::") and not c.endswith("OSI Approved")]
     return metadata.get("License-Expression") or " OR ".join(tags) or (metadata.get("License") or "").strip().split("\n")[0]
@@ -80,6 +82,6 @@ def licences(root: str = "ecom-nbdev", extras: Sequence[str] = EXTRAS) -> pd.Dat
             except PackageNotFoundError:                          # that extra is not installed here
                 continue
             if name not in found:
-                found[name] = (name, dist.version, *licence_of(declared(dist.metadata)), extra, name in direct)
+                found[name] = (name, dist.version, *licence_of(declared(cast("Message", dist.metadata))), extra, name in direct)
             todo += _needed(dist, wanted)
     return pd.DataFrame(sorted(found.values()), columns=list(COLUMNS))

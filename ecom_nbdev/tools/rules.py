@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core import EcomError, require
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Span
+    from spacy.vocab import Vocab
 
 # %% auto #0
 __all__ = ['MEASURES', 'COUNTERS', 'VALUES', 'chinese_number', 'split_pieces', 'ShopTokenizer', 'Fact', 'ShopMatcher',
@@ -79,10 +83,10 @@ def split_pieces(text: str) -> list[tuple[str, str]]:
 # %% ../../nbs/tools/spacy.ipynb #7f230a84
 class ShopTokenizer:
     "spaCy tokenizer: numbers, units, Latin words and marks are tokens of their own, the rest is cut by `segment` (text -> words)."
-    def __init__(self, vocab, segment):
+    def __init__(self, vocab: Vocab, segment: Callable[[str], list[str]]):
         self.vocab, self.segment = vocab, segment
 
-    def __call__(self, text: str):
+    def __call__(self, text: str) -> Doc:
         "Doc whose text equals `text`; a space after a token is kept as spaCy keeps it."
         from spacy.tokens import Doc
         words = [w for piece, kind in split_pieces(text) for w in (self.segment(piece) if kind == "rest" else [piece])]
@@ -134,7 +138,7 @@ def _patterns() -> dict[str, list[list[dict]]]:
 def _numbers(text: str) -> list[float]:
     return [chinese_number(x) for x in re.findall(r"\d[\d,]*(?:\.\d+)?[万千]?|[零一二两三四五六七八九十百千万半]+", text) if x != "多"]
 
-def _price(text: str):
+def _price(text: str) -> tuple[float | tuple[float, float], str]:
     if m := re.fullmatch(r"(.+?)块([^钱]+)", text):
         whole, part = _numbers(m[1])[0], _numbers(m[2])[0]
         return whole + (part / 10 if part < 10 else part / 100), "元"
@@ -143,14 +147,14 @@ def _price(text: str):
         return n[0] / 10, "元"
     return (n[0] if len(n) == 1 else (min(n), max(n))), "元"
 
-def _discount(text: str):
+def _discount(text: str) -> tuple[float | tuple[float, float], str] | None:
     n = _numbers(text)
     if len(n) == 2:
         return ((n[0], n[1]), "元") if n[1] < n[0] else None
     rate = n[0] / 10 if n[0] <= 10 else n[0] / 100
     return (round(rate, 4), "") if 0 < rate < 1 else None
 
-def _quantity(text: str):
+def _quantity(text: str) -> tuple[float, str] | None:
     if text in _NO_MODEL:
         return None
     if m := re.fullmatch(r"(.+)米([零一二三四五六七八九\d]+)", text):
@@ -159,7 +163,7 @@ def _quantity(text: str):
     base, factor = MEASURES.get(unit.lower(), (unit, 1.0))
     return round(_numbers(text)[0] * factor, 6), base
 
-def _model(text: str):
+def _model(text: str) -> tuple[str, str] | None:
     name = text.upper()
     unit = re.fullmatch(r"\d+([A-Z]+)", name)
     if name in _NO_MODEL or unit or re.fullmatch(r"(?:RMB|NO|COVID|X{0,4}[SL]|M)-?\d+", name):
@@ -170,7 +174,7 @@ VALUES = {"PRICE": _price, "DISCOUNT": _discount, "QUANTITY": _quantity, "MODEL"
           "SIZE": lambda text: (re.sub("[×xX*](?=[0-9])", "*", text).replace(" ", "").upper() if re.search(r"\d\s*[×xX*]", text) else re.sub("[码号]$", "", text.upper())
                                 if text[0].isalnum() and text[0].isascii() else text, "")}
 
-def _value(label: str, text: str):
+def _value(label: str, text: str) -> tuple | None:
     "(value, unit) of matched words, None when they hold no number that can be read or no acceptable one."
     try:
         return VALUES[label](text)
@@ -178,7 +182,7 @@ def _value(label: str, text: str):
         return None
 
 # %% ../../nbs/tools/spacy.ipynb #c20c8831
-def _stands_alone(span, label: str) -> bool:
+def _stands_alone(span: Span, label: str) -> bool:
     "False for a size, quantity or model that touches further Latin letters or digits, for an ordinal (第二件) and for a vague number (几百元)."
     doc = span.doc
     before = doc[span.start - 1].text_with_ws if span.start else ""
@@ -205,7 +209,7 @@ class ShopMatcher:
         for label, patterns in _patterns().items():
             self.matcher.add(label, patterns)
 
-    def _facts(self, doc) -> list[Fact]:
+    def _facts(self, doc: Doc) -> list[Fact]:
         found = [(doc[a:b], self.nlp.vocab.strings[key]) for key, a, b in self.matcher(doc)]
         facts, taken = [], set()
         for span, label in sorted(found, key=lambda f: (-len(f[0].text), self.LABELS.index(f[1]), f[0].start)):

@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..core import EcomError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tokenizers import Tokenizer
+    from tokenizers.trainers import Trainer
 
 # %% auto #0
 __all__ = ['KINDS', 'SPECIALS', 'alphabet', 'train_tokenizer', 'measure_tokenizer', 'bag_accuracy', 'gguf_metadata',
@@ -28,7 +33,7 @@ def alphabet(texts: Iterable[str], size: int) -> list[str]:
 KINDS = ("bpe", "byte_bpe", "wordpiece", "unigram")
 SPECIALS = ["[PAD]", "[UNK]"]
 
-def _parts(kind: str, vocab_size: int):
+def _parts(kind: str, vocab_size: int) -> tuple[Tokenizer, Trainer]:
     "(tokenizer without vocabulary, trainer) of one of `KINDS`."
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
     from tokenizers import pre_tokenizers as pre
@@ -47,7 +52,7 @@ def _parts(kind: str, vocab_size: int):
         tok.pre_tokenizer, tok.decoder = pre.Sequence([pre.Metaspace(prepend_scheme="never"), pre.Punctuation()]), decoders.Metaspace(prepend_scheme="never")
     return tok, trainer
 
-def train_tokenizer(texts: Sequence[str], kind: str, vocab_size: int):
+def train_tokenizer(texts: Sequence[str], kind: str, vocab_size: int) -> Tokenizer:
     "`tokenizers.Tokenizer` of one of `KINDS` trained on texts, [PAD]=0 and [UNK]=1; rare characters beyond the alphabet are left out of training."
     if kind not in KINDS:
         raise EcomError(f"kind={kind!r} 无效：只能是 {'、'.join(KINDS)}。")
@@ -61,7 +66,7 @@ def train_tokenizer(texts: Sequence[str], kind: str, vocab_size: int):
     return tok
 
 # %% ../../nbs/tools/tokenizers.ipynb #14fc206a
-def measure_tokenizer(tok, texts: Sequence[str]) -> dict[str, float]:
+def measure_tokenizer(tok: Tokenizer, texts: Sequence[str]) -> dict[str, float]:
     "tokens_per_char, tokens_per_word, unk_chars, edges_kept, word_whole and lossless of a `tokenizers.Tokenizer` on texts; words are those of `segment`."
     from ecom_nbdev.text import segment
     n = Counter()
@@ -82,7 +87,7 @@ def measure_tokenizer(tok, texts: Sequence[str]) -> dict[str, float]:
             "edges_kept": n["kept"] / max(n["inner"], 1), "word_whole": n["whole"] / max(n["words"], 1), "lossless": n["same"] / max(len(texts), 1)}
 
 # %% ../../nbs/tools/tokenizers.ipynb #e471f830
-def bag_accuracy(tok, train, test) -> float:
+def bag_accuracy(tok: Tokenizer | Callable[[str], list[str]], train: pd.DataFrame, test: pd.DataFrame) -> float:
     "Test accuracy of logistic regression on binary bags of tokens; `train` and `test` DataFrames with text and label."
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -97,16 +102,16 @@ _SCALARS |= {10: "Q", 11: "q", 12: "d"}
 
 class _Reader:
     "Little-endian values of a GGUF file in order."
-    def __init__(self, file): self.file = file
+    def __init__(self, file: BinaryIO): self.file = file
 
-    def scalar(self, fmt: str):
+    def scalar(self, fmt: str) -> Any:
         raw = self.file.read(struct.calcsize("<" + fmt))
         return struct.unpack("<" + fmt, raw)[0]
 
     def string(self) -> str:
         return self.file.read(self.scalar("Q")).decode("utf-8", "replace")
 
-    def value(self, kind: int):
+    def value(self, kind: int) -> Any:
         if kind == 8:
             return self.string()
         if kind == 9:
@@ -128,7 +133,7 @@ def gguf_metadata(path: str | os.PathLike) -> dict:
     except (OSError, ValueError, KeyError, TypeError, struct.error, MemoryError, OverflowError, RecursionError):
         raise EcomError(f"{path} 不是能读的 GGUF 文件：请检查路径，或重新取得权重。") from None
 
-def gguf_tokenizer(path: str | os.PathLike):
+def gguf_tokenizer(path: str | os.PathLike) -> Tokenizer:
     "`tokenizers.Tokenizer` rebuilt from the byte BPE vocabulary and merges that a GGUF file carries (tokenizer.ggml.model = gpt2, as in Qwen2.5)."
     from tokenizers import Regex, Tokenizer, decoders, models
     from tokenizers import pre_tokenizers as pre
@@ -142,7 +147,7 @@ def gguf_tokenizer(path: str | os.PathLike):
     tok.decoder = decoders.ByteLevel()
     return tok
 
-def weights_tokenizer(name: str):
+def weights_tokenizer(name: str) -> Tokenizer:
     "`tokenizers.Tokenizer` of weights that `models.resolve` knows: tokenizer.json of a folder, or the one inside a GGUF file."
     from tokenizers import Tokenizer
 
