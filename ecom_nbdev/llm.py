@@ -229,12 +229,13 @@ class TransformersModel(LLM):
         n = inputs["input_ids"].shape[1]
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
         steps: list = [_Grammar(self.tokenizer, schema, n, self.model.config.vocab_size)] if schema else []
+        sampling: dict = {"do_sample": False}
         if body["temperature"] > 0:
             steps.append(_likeliest(body["temperature"]))
+            sampling = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
         with self._lock, torch.inference_mode():
             torch.manual_seed(body["seed"])
-            made = self.model.generate(**inputs, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.pad_token_id, logits_processor=steps,
-                                       do_sample=body["temperature"] > 0, temperature=1.0, top_k=0, top_p=1.0, **kw)
+            made = self.model.generate(**inputs, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.pad_token_id, logits_processor=steps, **sampling, **kw)
         return [list(itertools.takewhile(lambda t: t not in self._ends, row)) for row in made[:, n:].tolist()]
 
     def _told(self, prompt: list[int], answer: list[int], most: int) -> str:
