@@ -250,6 +250,12 @@ def add_noise(samples: np.ndarray, snr: float, rng: np.random.Generator, noise: 
 # %% ../nbs/frontier/audio.ipynb #78c2e2bc
 SLICES, STEP, HOP = 10, 2, 0.010           # slices of a window; frames between windows; seconds between frames
 
+@functools.lru_cache
+def _pools() -> Any:
+    "The thread pools of numpy and scikit-learn: for matrices as small as these a second thread only waits, and on a busy machine for long."
+    from threadpoolctl import ThreadpoolController
+    return ThreadpoolController()
+
 class Hit(NamedTuple):
     "A keyword heard from `start` to `end`, seconds, with the classifier's probability."
     keyword: str
@@ -260,7 +266,8 @@ class Hit(NamedTuple):
 def spotting_features(samples: np.ndarray, rate: int, bands: int = 24) -> np.ndarray:
     "float32 (frames, bands): logarithm of the mel energies less 1.5 times their 10 % quantile over time in each band, minus its mean over time."
     power = power_spectrum(samples, rate)
-    energy = power @ mel_filters(bands, power.shape[1], int(rate)).T
+    with _pools().limit(limits=1):
+        energy = power @ mel_filters(bands, power.shape[1], int(rate)).T
     clear = np.maximum(energy - 1.5 * np.quantile(energy, 0.1, axis=0), 0) + 0.003 * energy.mean() + 1e-12
     return (np.log(clear) - np.log(clear).mean(0)).astype(np.float32)
 
@@ -373,13 +380,14 @@ class KeywordSpotter:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         part = MLPClassifier((self.hidden,), alpha=1.0, batch_size=256, learning_rate_init=2e-3, max_iter=15, random_state=self.seed) if self.hidden else LogisticRegression(C=0.05, max_iter=200)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _pools().limit(limits=1):
             warnings.simplefilter("ignore", ConvergenceWarning)              # fifteen rounds are meant
             self.model = make_pipeline(StandardScaler(), part).fit(x, labels)
 
     def _probabilities(self, x: np.ndarray) -> np.ndarray:
         "float64 (windows, keywords)."
-        return np.asarray(self.model.predict_proba(x), float)[:, :len(self.keywords)]
+        with _pools().limit(limits=1):
+            return np.asarray(self.model.predict_proba(x), float)[:, :len(self.keywords)]
 
     def _best_threshold(self, check: Sequence[Spoken], rng: np.random.Generator) -> float:
         "The threshold of the best F1 over all keywords."
