@@ -4,7 +4,7 @@ LLM ?= qwen2.5-1.5b
 OUT ?= out/demo
 GPU_GB ?= 8
 BIN := .venv/bin
-EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale
+EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,audio,scale
 
 .PHONY: help setup demo test test-gpu test-systems lint notebooks execute nightly site docs ledger pinned dist smoke resolve release audit sbom workflows constraints clean
 

@@ -27,8 +27,8 @@ from ecom_nbdev.models import Embedder
 ROOT = Path(__file__).parent.parent
 WORK, WEIGHTS = ROOT / "out" / "multimodal", ROOT / "data" / "weights" / "fashion"
 ATTRIBUTES = ("gender", "baseColour", "articleType")
-CONFIG = {"width": 64, "stages": 3, "dim": 128, "text_width": 384, "text_hidden": 512, "text": "e5-small"}
-EPOCHS, SIDE, TRAIN_SIDE, EACH = 60, 80, 64, 16
+CONFIG = {"width": 48, "stages": 3, "dim": 128, "text_width": 384, "text_hidden": 512, "text": "e5-small"}
+EPOCHS, SIDE, TRAIN_SIDE, EACH = 40, 80, 64, 16
 NOTES = """训练数据：fashion_products_small（Kaggle “Fashion Product Images (Small)” 的副本，页面标 MIT）的商品照片与属性；中文说法由 data/fashion_terms.csv 拼成，照片与商品名都不在仓库里。
 划分：split.json 里的 1,000 个 test 编号不参加训练与选择，500 个 valid 只用来选图片的边长与融合的权重；与它们几乎一样的照片（twin）不训练。
 许可：权重 Apache-2.0（同本项目）；文本一侧的 e5-small 是 MIT，不在这个文件夹里；照片的数据集页面标 MIT，图片的权利归各品牌，仓库里没有图片。

@@ -1,6 +1,6 @@
 """Set up .venv for this checkout: what `make setup` runs. Needs only Python 3.11 or newer; safe to repeat and to interrupt.
 
-Run: python3.11 scripts/bootstrap.py [--extras dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale]
+Run: python3.11 scripts/bootstrap.py [--extras dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,audio,scale]
 """
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def with_uv(python: Path, target: str) -> bool:
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,scale")
+    ap.add_argument("--extras", default="dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,audio,scale")
     extras = ap.parse_args().extras
     if sys.version_info < (3, 11, 5):                       # what nbconvert needs does not install on 3.11.0 to 3.11.4 (bench/resolve.py)
         sys.exit(f"需要 Python 3.11.5 以上，现在是 {platform.python_version()}：请安装后用 make PYTHON=python3.11 再试。")

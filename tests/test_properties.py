@@ -943,6 +943,42 @@ def test_readers_of_sentences(ts):
     assert clf.log_joint(ts).shape == (len(ts), 2) and set(clf.predict(ts)) <= {0, 1}
 
 
+# ---- sound ----
+
+@holds("audio.utter", "audio.speak", "audio.said_in", "audio.KeywordSpotter.__init__", n=40, t=text, voice=st.one_of(st.sampled_from(["cmn", "cmn+f2", "yue", "en+m3", "qq", "cmn+../x"]), text), speed=st.one_of(st.integers(60, 460), cell), keys=words)
+@example(t="..", voice="en", speed=175, keys=["退款"])
+@example(t="9" * 500, voice="cmn", speed=80, keys=[""])
+@example(t="[[_::_]] <speak><break time='9s'/>\x01s", voice="cmn", speed=175, keys=["好", "好"])
+def test_whatever_is_said(t, voice, speed, keys):
+    from ecom_nbdev import audio
+    got = promised(audio.utter, t, voice, speed)
+    if got is not REFUSED:
+        at = [p for p, _ in got.marks]
+        assert got.samples.dtype == np.float32 and np.abs(got.samples).max() <= 1 and at == sorted(set(at)) and got.marks[-1] == (len(t), len(got.samples)) and 0 <= at[0] <= at[-1]
+        a, b = got.place(0, len(t))
+        assert 0 <= a < b <= len(got.samples) and np.array_equal(audio.speak(t, voice, speed)[0], got.samples)
+    spotter = promised(audio.KeywordSpotter, keys)
+    assert spotter is REFUSED or audio.said_in([t], spotter.keywords).shape == (1, len(keys))
+
+
+@holds("audio.read_wav", "audio.write_wav", "audio.checked_sound", n=30, path=paths, data=st.one_of(st.binary(max_size=80), st.builds(lambda b: b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0" + b, st.binary(max_size=60))),
+       samples=st.one_of(st.lists(st.floats(width=32), max_size=9), st.lists(cell, max_size=3)), rate=st.one_of(st.integers(0, 500_000), cell))
+def test_sounds_are_read_or_refused(path, data, samples, rate):
+    from ecom_nbdev import audio
+    def files(folder):
+        promised(audio.read_wav, path)
+        (folder / "a.wav").write_bytes(data)
+        got = promised(audio.read_wav, folder / "a.wav")
+        assert got is REFUSED or len(got[0]) and np.isfinite(got[0]).all()
+        made = promised(audio.write_wav, folder / "b.wav", samples, rate)
+        assert (made is REFUSED) == (promised(audio.checked_sound, samples, rate) is REFUSED)
+        if made is not REFUSED:
+            x, r = audio.read_wav(made)
+            assert r == rate and np.abs(x - np.clip(np.asarray(samples, np.float32), -1, 1)).max() < 4e-5
+        return True
+    assert in_folder(files)
+
+
 # ---- nothing is left out ----
 
 EXCEPT = {

@@ -49,7 +49,7 @@ def licence_of(text: str) -> tuple[str, str]:
     return name or "没有写", KINDS[min(k for _, k in either)]
 
 # %% ../../nbs/tools/licences.ipynb #adc823f2
-EXTRAS = ("tf", "llm", "train", "onnx", "scale", "privacy", "explain", "serve", "tools", "docs", "dev")
+EXTRAS = ("tf", "llm", "train", "onnx", "scale", "privacy", "explain", "audio", "serve", "tools", "docs", "dev")
 COLUMNS = ("package", "version", "licence", "kind", "extra", "direct")
 
 def _needed(dist: Distribution, extras: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
