@@ -50,6 +50,7 @@ def examples_of(chats: Sequence[Sequence[dict]], answers: Sequence[str], tokeniz
 _GGUF = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
          "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
 _ARCHITECTURES = ("qwen2", "qwen3")    # others turn rows of q and k around in GGUF
+_STEP = 32                             # lengths are padded to its multiples: oneDNN keeps a program and its buffers for every shape, gigabytes for a thousand of them
 
 class _Upper:
     "The layers of a causal model from `frozen` on, with LoRA; the states under them are computed once an example, logits over the tokens of the answers only."
@@ -82,8 +83,10 @@ class _Upper:
         "States (n, d) of example `i` under the first trained layer, kept after the first time."
         import torch
         if self.states[i] is None:
+            ids = self.examples[i].ids
+            padded = torch.tensor([ids + ids[-1:] * (-len(ids) % _STEP)], device=self.device)       # causal: what follows changes nothing
             with torch.no_grad():
-                self.states[i] = self._run(self.inner.layers[:self.frozen], torch.nn.Identity(), input_ids=torch.tensor([self.examples[i].ids], device=self.device))[0]
+                self.states[i] = self._run(self.inner.layers[:self.frozen], torch.nn.Identity(), input_ids=padded)[0, :len(ids)].clone()
         return self.states[i]
 
     def loss(self, group: Sequence[int]) -> tuple[torch.Tensor, int]:
@@ -91,6 +94,7 @@ class _Upper:
         import torch
         examples = [self.examples[int(i)] for i in group]
         x = torch.nn.utils.rnn.pad_sequence([self.below(int(i)) for i in group], batch_first=True)
+        x = torch.nn.functional.pad(x, (0, 0, 0, -x.shape[1] % _STEP))
         lengths = torch.tensor([len(e.ids) for e in examples], device=self.device)
         out = self._run(self.inner.layers[self.frozen:], self.inner.norm, inputs_embeds=x, attention_mask=torch.arange(x.shape[1], device=self.device)[None] < lengths[:, None])
         at = [(r, t - 1) for r, e in enumerate(examples) for t in range(e.start, len(e.ids))]
