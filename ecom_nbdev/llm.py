@@ -213,6 +213,7 @@ class TransformersModel(LLM):
         self.tokenizer.padding_side, self.tokenizer.pad_token = "left", self.tokenizer.pad_token or self.tokenizer.eos_token
         ends = self.model.generation_config.eos_token_id
         self._ends = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+        self.model.get_output_embeddings().register_forward_pre_hook(_in_one_piece)
         self._lock = threading.Lock()      # torch's seed belongs to the whole process
 
     def _ids(self, body: dict) -> list[int]:
@@ -281,6 +282,10 @@ class TransformersModel(LLM):
         with torch.inference_mode():
             best = self.model(input_ids=ids).logits[0, -1].float().log_softmax(-1).topk(body["top_logprobs"])
         return {self.tokenizer.decode([i]): p for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)}
+
+def _in_one_piece(module: Any, args: tuple) -> tuple:
+    "Hook: the last states of a batch of prompts lie apart, for which torch would copy the output matrix once a row (46 GB for a hundred)."
+    return (args[0].contiguous(), *args[1:])
 
 def _likeliest(temperature: float, k: int = 40, p: float = 0.95) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     "Logits processor as Transformers' temperature, top_k and top_p one after another, which sorts the `k` likeliest tokens and not the whole vocabulary."
