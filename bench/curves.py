@@ -33,7 +33,7 @@ from ecom_nbdev.theory.concepts import curve_methods, draw_labels, llm_log_odds,
 SIZES = (16, 64, 256, 1024, 4096, 16384, 40000)
 TUNED = {"top 2": {"mode": "full", "freeze_layers": 10, "learning_rate": 1e-4}, "LoRA": {"mode": "lora", "freeze_layers": 10, "learning_rate": 5e-4},
          "full": {"mode": "full", "freeze_layers": 0, "learning_rate": 5e-5}}
-LARGEST = {"few-shot": 256}
+LARGEST = {"few-shot": 256, "full": 4096}
 WAYS = ("TF-IDF", "head", "few-shot", "top 2", "LoRA", "full", "LLM qwen2.5-0.5b", "LLM qwen2.5-1.5b")
 
 
