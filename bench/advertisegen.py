@@ -4,7 +4,7 @@
     python bench/advertisegen.py --adapt qwen2.5-0.5b --out out/advertisegen/lora       # LoRA on rows 0-759, the epoch chosen on 760-799
     python bench/advertisegen.py --methods zero few --llm qwen2.5-0.5b [--rows 270] [--samples 8]
     python bench/advertisegen.py --methods adapted --llm qwen2.5-0.5b --adapter out/advertisegen/lora
-    ... --engine transformers --parallel 128                                          # in bfloat16 on a processor that multiplies it: several times as many drafts an hour
+    ... --engine transformers --parallel 128                                          # in bfloat16 on a processor that multiplies it
     ... --methods zero few --all                                                      # all 1,070 rows
 
 BLEU-4 over characters (nltk, smoothing method 3), ROUGE F over jieba words (rouge_chinese), the definitions of ChatGLM-6B's ptuning example, so that its published
@@ -174,7 +174,7 @@ def main() -> None:
         history = adapt(args.adapt, *sets[0], args.out, valid=sets[1], layers=args.layers, epochs=args.epochs, resume=True)
         report("advertisegen_adapt", [h | {"cpu_minutes": round((time.process_time() - start) / 60, 1)} for h in history])
         return
-    test, table = list(range(len(rows)) if args.all else TEST)[:len(rows) if args.all else args.rows], []
+    test, table = list(range(len(rows))) if args.all else list(TEST)[:args.rows], []
     for method in args.methods:
         start = time.perf_counter()
         if method == "reference":
