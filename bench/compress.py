@@ -28,7 +28,8 @@ OUT = Path(__file__).parent.parent / "out" / "compress"
 ROWS = {"article": "文章的写法（PyTorch float32，填充到 128）", "float32": "ONNX float32", "trim": "裁剪词表，float32", "dynamic": "ORT 动态 int8", "static": "ORT 静态 int8",
         "int4": "ORT 只有权重 int4", "int8": "本书的 int8", "magnitude": "非结构化剪枝 50 %，int8", "2of4": "2:4 剪枝，int8", "heads": "每层少 4 个头，int8",
         "neurons": "神经元少 25 %，int8", "layers": "均匀留 6 层，不训练，int8", "rank": "秩 160，ORT 动态 int8", "ngrams": "字符 n-gram，学标签（基线）", "ngrams-distilled": "蒸馏到字符 n-gram", "student4": "蒸馏 4 层，int8",
-        "student4-small": "蒸馏 4 层，int8，嵌入 int4", "student3": "蒸馏 3 层，int8", "student3-small": "蒸馏 3 层，int8，嵌入 int4"}
+        "student4-small": "蒸馏 4 层，int8，嵌入 int4", "student3": "蒸馏 3 层，int8", "student3-small": "蒸馏 3 层，int8，嵌入 int4",
+        "cascade-3": "级联：蒸馏 n-gram → 蒸馏 3 层小", "cascade-4": "级联：蒸馏 n-gram → 蒸馏 4 层小"}
 
 
 def parts() -> dict[str, tuple[list[str], np.ndarray]]:
@@ -88,6 +89,14 @@ def make(name: str, folder: Path, data: dict, epochs: int, limit: int | None) ->
         out.mkdir(exist_ok=True)
         taught = name.endswith("distilled") and c.distill_ngrams(TextClassifier.load(base), *data["train"], targets=teacher_says(folder, train))
         (taught or CharModel().fit(*data["train"])).save(out)
+    elif name.startswith("cascade"):
+        from ecom_nbdev.classify import CharModel, TextClassifier
+        second = folder / f"student{name[-1]}-small"
+        first, second_clf = CharModel.load(folder / "ngrams-distilled"), TextClassifier.load(second)
+        first.classes_ = second_clf.classes_
+        chosen = c.Cascade(first, second_clf).fit(*data["valid"])
+        print(f"{name}: margin {chosen.margin:.3f}, weight {chosen.weight}, {chosen.share_:.1%} of the validation part for the second")
+        chosen.save(out, second)
     elif name.startswith("student"):
         torch_folder = folder / f"{name.split('-')[0]}-torch"
         if not (torch_folder / "classifier.json").exists():
@@ -102,9 +111,9 @@ def make(name: str, folder: Path, data: dict, epochs: int, limit: int | None) ->
         c.export(pruned[name](), out)
 
 
-RECORD = {"article": "classifier.json", "ngrams": "lexical.safetensors", "ngrams-distilled": "lexical.safetensors"}          # the file that is written last; onnx.json for the others
+RECORD = {"article": "classifier.json", "ngrams": "lexical.safetensors", "ngrams-distilled": "lexical.safetensors", "cascade-3": "cascade.json", "cascade-4": "cascade.json"}          # the file that is written last; onnx.json for the others
 NEEDS = {"dynamic": ["trim"], "static": ["trim"], "int4": ["trim"], "rank": ["trim"], "ngrams-distilled": ["int8"], "student4": ["int8"], "student3": ["int8"],
-         "student4-small": ["int8", "student4"], "student3-small": ["int8", "student3"]}
+         "student4-small": ["int8", "student4"], "student3-small": ["int8", "student3"], **{f"cascade-{n}": ["int8", "ngrams-distilled", f"student{n}", f"student{n}-small"] for n in (3, 4)}}
 
 
 def build(names: list[str], folder: Path, epochs: int, limit: int | None) -> None:
@@ -141,6 +150,12 @@ def ngrams(folder: str):
     from ecom_nbdev.classify import CharModel
     model = CharModel.load(Path(folder))
     return lambda texts: (model.scores(texts)[:, 0] > 0).astype(int)
+
+
+def cascade(folder: str):
+    "texts -> labels by the two classifiers in a folder."
+    from ecom_nbdev.compress import Cascade
+    return Cascade.load(folder).predict
 
 
 def row(name: str, got: dict, first: dict) -> dict:

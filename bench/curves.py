@@ -11,6 +11,7 @@ Each draw has as many good as bad reviews. Texts are cut to 64 word pieces. Ways
 Epochs by size: 20 (to 64 labels), 8 (to 256), 4 (to 1,024), 2 (to 4,096), 1. The best epoch is kept: on a tenth of the labels, which is held out and
 counts, or up to 64 labels on the training rows themselves. CPU seconds include those of scoring. Draws: `--seeds` of every size up to 1,024 labels, one above and of `full`.
 Run: python bench/curves.py [--ways …] [--max 40000] [--seeds 5]      (hours on one core; a stopped run goes on where it was)
+     python bench/curves.py --add          only the rows that the newest record lacks; the others are taken over as they are (`of`: their command and processor)
 Appends one JSON line to bench/results/curves.jsonl.
 """
 from __future__ import annotations
@@ -24,6 +25,7 @@ import recipes  # remembers the states of the frozen layers
 from common import report
 
 from ecom_nbdev.classify import TextClassifier
+from ecom_nbdev.core import bench_record
 from ecom_nbdev.data import load
 from ecom_nbdev.fewshot import FewShot
 from ecom_nbdev.models import load_llm
@@ -33,7 +35,7 @@ from ecom_nbdev.theory.concepts import curve_methods, draw_labels, llm_log_odds,
 SIZES = (16, 64, 256, 1024, 4096, 16384, 40000)
 TUNED = {"top 2": {"mode": "full", "freeze_layers": 10, "learning_rate": 1e-4}, "LoRA": {"mode": "lora", "freeze_layers": 10, "learning_rate": 5e-4},
          "full": {"mode": "full", "freeze_layers": 0, "learning_rate": 5e-5}}
-LARGEST = {"few-shot": 256, "full": 4096}
+LARGEST = {"few-shot": 256}
 WAYS = ("TF-IDF", "head", "few-shot", "top 2", "LoRA", "full", "LLM qwen2.5-0.5b", "LLM qwen2.5-1.5b")
 
 
@@ -95,16 +97,20 @@ def main() -> None:
     ap.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     ap.add_argument("--max", type=int, default=SIZES[-1])
     ap.add_argument("--seeds", type=int, default=5, help="draws of every size up to 1,024; one above, and of `full`")
+    ap.add_argument("--add", action="store_true", help="only what the newest record lacks")
     args = ap.parse_args()
     os.environ.setdefault("ECOM_THREADS", "1")
+    last = bench_record("curves") if args.add else {"rows": []}
+    old = {(r["way"], r["labels"]): {"of": f"{last['command']}；{last['machine']['cpu']}"} | r for r in last["rows"]}
     data, found = reviews(), {}
     for seed in range(args.seeds):
         for way in args.ways:
             sizes = [0] if way.startswith("LLM") else [n for n in SIZES if n <= min(args.max, LARGEST.get(way, SIZES[-1]))]
-            for n in (n for n in sizes if seed == 0 or (0 < n <= 1024 and way != "full")):
+            for n in (n for n in sizes if (way, n) not in old and (seed == 0 or (0 < n <= 1024 and way != "full"))):
                 job = (lambda w=way: asked(data, w)) if n == 0 else (lambda w=way, n=n, s=seed: run(data, w, n, s))
                 found.setdefault((way, n), []).append(recipes.kept(f"curves.{way}.{n}.{seed}", job))
-    report("curves", [row(way, n, results) for (way, n), results in sorted(found.items(), key=lambda kv: (WAYS.index(kv[0][0]), kv[0][1]))])
+    rows = [*old.values(), *(row(way, n, results) for (way, n), results in found.items())]
+    report("curves", sorted(rows, key=lambda r: (WAYS.index(r["way"]), r["labels"])))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Speed of a language model on this machine with nothing else running: seconds to load and to the first token, tokens a second, memory.
 
 Run: python bench/llm.py [--model qwen2.5-1.5b] [--runs 5]                      llama.cpp
-     python bench/llm.py --engines llama.cpp transformers --model qwen2.5-0.5b   and Transformers on the same weights (the GGUF file, turned back into float32) and prompts
+     python bench/llm.py --engines llama.cpp transformers --model qwen2.5-0.5b   and Transformers on the same weights (the GGUF file, turned back into bfloat16 where the processor multiplies it, else float32) and prompts
      python bench/llm.py --batch 8                                              eight prompts at a time against one by one
      python bench/llm.py --prefix                                               a long common beginning, read for the first time and again (llama.cpp keeps it)
 Each engine runs in a process of its own; medians over the runs. Appends one JSON line to bench/results/llm.jsonl.
@@ -44,7 +44,7 @@ def one(engine: str, model: str, runs: int, tokens: int, parallel: int, prefix: 
     start = time.perf_counter()
     name = f"hf:{resolve(model)}" if engine == "transformers" else model
     llm = load_llm(name, n_ctx=1024, parallel=parallel, isolated=False)
-    row = {"engine": engine, "model": model, "load_s": time.perf_counter() - start}
+    row = {"engine": engine, "model": model, "precision": str(llm.model.dtype).removeprefix("torch.") if engine == "transformers" else "GGUF", "load_s": time.perf_counter() - start}
     if prefix:
         return row | again(llm, runs) | memory()
     if parallel > 1:
@@ -87,7 +87,7 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", default="qwen2.5-1.5b")
     ap.add_argument("--engines", nargs="+", default=["llama.cpp"], choices=["llama.cpp", "transformers"])
-    ap.add_argument("--batch", type=int, default=1, help="so many prompts at a time (llama.cpp)")
+    ap.add_argument("--batch", type=int, default=1, help="so many prompts at a time")
     ap.add_argument("--prefix", action="store_true")
     ap.add_argument("--runs", type=int, default=5)
     ap.add_argument("--tokens", type=int, default=96)

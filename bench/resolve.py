@@ -24,7 +24,7 @@ SYSTEMS = {"linux": "x86_64-manylinux_2_31", "macos": "aarch64-apple-darwin", "w
 SOURCES = ("jieba", "snownlp")
 BUILT = {"bench": ("implicit",)}                        # a C++ extension without wheels: only for comparisons, where a compiler is at hand
 APART = ("dev", "bench")
-LEAST = {"dev": {"3.11": "3.11.5"}}                     # what nbconvert needs does not install on 3.11.0 to 3.11.4
+LEAST = {name: {"3.11": "3.11.5"} for name in ("all", "book", "dev")}     # soupsieve, which nbconvert needs, does not install on 3.11.0 to 3.11.4 as pinned
 
 
 def needs() -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def main() -> None:
             found = {s: resolved(lines, LEAST.get(extra, {}).get(python, python), s, SOURCES + BUILT.get(extra, ())) for s in args.system}
             rows.append({"extra": extra, "python": python} | found)
             bad = [s for s, n in found.items() if extra == "all" and isinstance(n, str)]
-            rows += [{"extra": name, "python": python} | {s: resolved(each[name], python, s, SOURCES) for s in bad} for name in each if bad and name and name not in APART]
+            rows += [{"extra": name, "python": python} | {s: resolved(each[name], LEAST.get(name, {}).get(python, python), s, SOURCES) for s in bad} for name in each if bad and name and name not in APART]
     report("resolve", rows)
     sys.exit(any(isinstance(r.get(s), str) for r in rows for s in args.system))
 

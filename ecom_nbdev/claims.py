@@ -433,9 +433,9 @@ def obeying_product_texts() -> Evidence:
 
 @checks("C42")
 def guarded_copy() -> Evidence:
-    "The same share when texts are fenced and every sentence is checked."
+    "The same share when texts are fenced and every sentence is checked: the condition under which copy may be used."
     r = rows("injection", "--ways plain package", way="package")[0]
-    return share(r["succeeded"], r["attacks"], lambda low, high: sure("needs a condition", low, high, 0.05, "confirmed"))
+    return share(r["succeeded"], r["attacks"], lambda low, high: sure("refuted", low, high, 0.05))
 
 @checks("C43")
 def frameworks_agree() -> Evidence:

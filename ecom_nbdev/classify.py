@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .core import EcomError, asset, atomic_path, progress, saved_folder, whole, write_json, write_text
-from .models import batches, load_encoder, native_bf16, pad_ids, pick_device, resolve
+from .models import batches, load_encoder, pad_ids, pick_bf16, pick_device, resolve
 from .training import fine_tune
 
 if TYPE_CHECKING:
@@ -317,8 +317,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise EcomError(f"train_tokens={self.train_tokens!r} 无效：应是 1 或更大的整数，或 None。")
         if self.mode not in ("full", "head", "lora", "fewshot"):
             raise EcomError(f"mode={self.mode!r} 无效：只能是 full、head、lora 或 fewshot。")
-        if self.precision not in (None, "float32", "bfloat16"):
-            raise EcomError(f"precision={self.precision!r} 无效：只能是 None、float32 或 bfloat16。")
+        pick_bf16(self.precision, "cpu")                   # an unknown precision is refused before any work
         if unlabeled is not None and self.mode != "fewshot":
             raise EcomError("unlabeled 只用于 mode='fewshot'：请去掉 unlabeled，或改用这种方式。")
         if not 0 < self.validation < 1:
@@ -360,7 +359,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return net
 
     def _bf16(self, device: str) -> bool:
-        return self.backend == "torch" and native_bf16(device) if self.precision is None else self.precision == "bfloat16"
+        "Whether matrix products run in bfloat16 on `device`; TensorFlow only where it is asked for."
+        return pick_bf16(self.precision, device) and (self.backend == "torch" or self.precision is not None)
 
     def _vectors(self, X: Sequence[str]) -> np.ndarray:
         "Pooled vectors of X; in mode head those seen before come from memory (texts repeat over the folds of a grid search)."

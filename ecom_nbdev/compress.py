@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ['PATTERNS', 'QUANTIZERS', 'POWERCAP', 'editable', 'check_share', 'layers_of', 'linear_maps', 'two_of_four',
            'prune_magnitude', 'channel_power', 'prune_heads', 'prune_neurons', 'narrow', 'spread', 'drop_layers',
            'truncated', 'low_rank', 'factor', 'trim_vocabulary', 'soft_targets', 'distill', 'distill_ngrams',
-           'without_dead_heads', 'export', 'quantize', 'write_graph', 'fused', 'small_table', 'energy_counters',
-           'joules', 'measure', 'opened', 'measure_fresh', 'pareto']
+           'without_dead_heads', 'export', 'quantize', 'write_graph', 'fused', 'small_table', 'Cascade',
+           'energy_counters', 'joules', 'measure', 'opened', 'measure_fresh', 'pareto']
 
 # %% ../nbs/frontier/compress.ipynb #6d354556
 def editable(model: TextClassifier | str | os.PathLike) -> TextClassifier:
@@ -461,6 +461,79 @@ def small_table(source: str | os.PathLike, folder: str | os.PathLike) -> Path:
     model.graph.node.insert(at, onnx.helper.make_node("Gather", ["words", "input_ids"], [product.output[0]]))
     with _no_advice():
         return write_graph(source, folder, _four_bits(model, ["Gather"]), "int8+int4")
+
+# %% ../nbs/frontier/compress.ipynb #e1f068cb
+class Cascade:
+    """Two classifiers of two classes, one after another: where the score of the n-grams `first` is `margin` or more from 0 it answers, else `second` does, to whose log odds
+    `weight` times that score is added.
+
+    `fit` chooses `weight` and `margin`; `save` and `load` keep both in one folder. Errors: `EcomError` for classes that differ or are not two. See Also: `distill_ngrams`, `distill`.
+    """
+    def __init__(self, first: CharModel, second: Classifier, margin: float = 0.5, weight: float = 0.0):
+        if len(second.classes_) != 2 or list(first.classes_) != list(second.classes_):
+            raise EcomError(f"级联的两个分类器要认识相同的两类，现在是 {list(first.classes_)} 与 {list(second.classes_)}。")
+        if not margin >= 0:
+            raise EcomError(f"margin={margin!r} 无效：应是不小于 0 的数；0 表示全由第一个回答。")
+        self.first, self.second, self.margin, self.weight, self.classes_ = first, second, margin, weight, second.classes_
+
+    def fit(self, texts: Sequence[str], labels: Sequence, loss: float = 0.0) -> Cascade:
+        """Choose on labelled `texts` that neither has learned from: the `weight` that is right most often where `second` answers all, then the smallest `margin` with
+        which at most the share `loss` more is wrong. Attribute afterwards: `share_`, of the texts that `second` answers."""
+        if not 0 <= loss < 1:
+            raise EcomError(f"loss={loss!r} 无效：允许多错的份额应在 0 与 1 之间。")
+        codes, scores = _class_codes(self.second, labels), self.first.scores(texts := check_texts(texts))[:, 0]
+        if len(texts) != len(codes):
+            raise EcomError(f"有 {len(texts)} 条文本、{len(codes)} 个标签，数目必须相等。")
+        odds = self._odds(texts)
+        right = lambda said: float(((said > 0) == codes).mean())  # noqa: E731
+        self.weight = max((0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0), key=lambda w: right(odds + w * scores))
+        both = odds + self.weight * scores
+        margins = np.quantile(np.abs(scores), np.linspace(0, 1, 101))
+        self.margin = float(next(m for m in margins if right(np.where(np.abs(scores) >= m, scores, both)) >= right(both) - loss - 1e-12 or m == margins[-1]))
+        self.share_ = float((np.abs(scores) < self.margin).mean())
+        return self
+
+    def _odds(self, texts: Sequence[str]) -> np.ndarray:
+        "Log odds (n,) of the second class by `second`."
+        p = np.clip(self.second.predict_proba(texts)[:, 1], 1e-6, 1 - 1e-6)
+        return np.log(p / (1 - p))
+
+    def decision_function(self, texts: Sequence[str]) -> np.ndarray:
+        "float (n,): above 0 for the second class; the n-grams' score, or the mixed log odds of those that `second` answers."
+        texts = check_texts(texts)
+        out = self.first.scores(texts)[:, 0].astype(float) if texts else np.zeros(0)
+        hard = np.flatnonzero(np.abs(out) < self.margin)
+        if len(hard):
+            out[hard] = self._odds([texts[i] for i in hard]) + self.weight * out[hard]
+        return out
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        "The class of each text."
+        return self.classes_[(self.decision_function(texts) > 0).astype(int)]
+
+    def save(self, folder: str | os.PathLike, second: str | os.PathLike) -> Path:
+        "Write the n-grams, a copy of the export in the folder `second`, and last cascade.json."
+        read_export(Path(second))
+        out = make_folder(folder)
+        self.first.save(out)
+        shutil.copytree(second, out / "second", dirs_exist_ok=True)
+        write_json(out / "cascade.json", {"margin": self.margin, "weight": self.weight})
+        return out
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> Cascade:
+        "What `save` wrote. Errors: `EcomError` for a folder that holds no cascade."
+        path = Path(folder) / "cascade.json"
+        if not path.is_file():
+            raise EcomError(f"{folder} 里没有级联（没有 cascade.json）：请给出 Cascade.save 写的文件夹。")
+        second = TextClassifier.load(path.parent / "second")
+        try:
+            first, chosen = CharModel.load(path.parent), json.loads(path.read_text(encoding="utf-8"))
+            first.classes_ = second.classes_
+            return cls(first, second, chosen["margin"], chosen["weight"])
+        except Exception as e:  # noqa: BLE001 - a missing key, half the bytes, a wrong shape: one meaning for the user
+            raise EcomError(f"{folder} 里的级联读不了（{type(e).__name__}），可能没有复制完：请重新复制，或重新 save。") from e
+
 
 # %% ../nbs/frontier/compress.ipynb #97b9d2b3
 POWERCAP = Path("/sys/class/powercap")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from .core import EcomError, n_threads, progress, require, set_threads
-from .models import LLM, GGUFModel, native_bf16, pick_device
+from .models import LLM, GGUFModel, pick_bf16, pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -181,8 +181,10 @@ class TransformersModel(LLM):
     def __init__(self, path: Path, name: str = "", n_ctx: int = 4096, parallel: int = 1, device: str | None = None, adapter: str | os.PathLike | None = None,
                  precision: str | None = None):
         import torch
-        if precision not in (None, "float32", "bfloat16") or parallel < 1:
-            raise EcomError(f"precision={precision!r}、parallel={parallel} 中有无效的：精度只能是 None、float32 或 bfloat16，同时回答的条数应为正整数。")
+        if parallel < 1:
+            raise EcomError(f"parallel={parallel} 无效：同时回答的条数应为正整数。")
+        self.device = pick_device(device)
+        bf16 = pick_bf16(precision, self.device)
         require("transformers", "llm")
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
         from transformers.utils import logging
@@ -192,8 +194,6 @@ class TransformersModel(LLM):
             require("gguf", "llm")
         where = (path, {}) if path.is_dir() else (path.parent, {"gguf_file": path.name})
         whole = {} if path.is_dir() else {"quantization_config": GgufConfig(dequantize=True)}
-        self.device = pick_device(device)
-        bf16 = native_bf16(self.device) if precision is None else precision == "bfloat16"
         quiet = nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())     # the bar of the GGUF reader
         try:
             with quiet:
@@ -230,13 +230,11 @@ class TransformersModel(LLM):
         n = inputs["input_ids"].shape[1]
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
         steps: list = [_Grammar(self.tokenizer, schema, n, self.model.config.vocab_size)] if schema else []
-        sampling: dict = {"do_sample": False}
         if body["temperature"] > 0:
-            steps.append(_likeliest(body["temperature"]))
-            sampling = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+            steps.append(_drawn(body["temperature"]))
         with self._lock, torch.inference_mode():
             torch.manual_seed(body["seed"])
-            made = self.model.generate(**inputs, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.pad_token_id, logits_processor=steps, **sampling, **kw)
+            made = self.model.generate(**inputs, max_new_tokens=body["max_tokens"], pad_token_id=self.tokenizer.pad_token_id, logits_processor=steps, do_sample=False, **kw)
         return [list(itertools.takewhile(lambda t: t not in self._ends, row)) for row in made[:, n:].tolist()]
 
     def _told(self, prompt: list[int], answer: list[int], most: int) -> str:
@@ -287,14 +285,20 @@ def _in_one_piece(module: Any, args: tuple) -> tuple:
     "Hook: the last states of a batch of prompts lie apart, for which torch would copy the output matrix once a row (46 GB for a hundred)."
     return (args[0].contiguous(), *args[1:])
 
-def _likeliest(temperature: float, k: int = 40, p: float = 0.95) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    "Logits processor as Transformers' temperature, top_k and top_p one after another, which sorts the `k` likeliest tokens and not the whole vocabulary."
-    def keep(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        best, at = (scores / temperature).topk(min(k, scores.shape[1]))
-        before = best.softmax(1).cumsum(1).roll(1, 1)
-        before[:, 0] = 0
-        return scores.new_full(scores.shape, float("-inf")).scatter(1, at, best.masked_fill(before >= p, float("-inf")))
-    return keep
+def _likeliest(scores: torch.Tensor, temperature: float, k: int = 40, p: float = 0.95) -> tuple[torch.Tensor, torch.Tensor]:
+    "Probabilities (n, k) and tokens (n, k) after Transformers' temperature, top_k and top_p one after another, for which the vocabulary is not sorted. References: Holtzman et al. 2020."
+    best, at = scores.topk(min(k, scores.shape[1]))
+    best = best / temperature
+    before = best.softmax(1).cumsum(1).roll(1, 1)
+    before[:, 0] = 0
+    return best.masked_fill(before >= p, float("-inf")).softmax(1), at
+
+def _drawn(temperature: float) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    "Logits processor after which the greedy choice is a token drawn from the likeliest: a number for each of forty tokens is drawn and not for the whole vocabulary."
+    def draw(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        shares, at = _likeliest(scores, temperature)
+        return scores.scatter_(1, at.gather(1, shares.multinomial(1)), float("inf"))
+    return draw
 
 class _Grammar:
     "Logits processor: -inf for tokens that cannot go on a text of the JSON `schema`; `start` tokens of prompt."

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
-           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'kept_rows', 'weights_mark', 'Embedder',
-           'pad_ids', 'LLM', 'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm', 'load_llm',
-           'catalog']
+           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'pick_bf16', 'kept_rows', 'weights_mark',
+           'Embedder', 'pad_ids', 'LLM', 'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm',
+           'load_llm', 'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -475,6 +475,12 @@ def native_bf16(device: str) -> bool:
         return device.startswith("cuda")
     have = torch.cpu.get_capabilities()
     return bool(have.get("avx512_bf16") or have.get("amx_bf16"))
+
+def pick_bf16(precision: str | None, device: str) -> bool:
+    "Whether `precision` (float32, bfloat16; None: what suits the device, see `native_bf16`) means bfloat16 on `device`. Errors: `EcomError` for any other."
+    if precision not in (None, "float32", "bfloat16"):
+        raise EcomError(f"precision={precision!r} 无效：只能是 None、float32 或 bfloat16。")
+    return native_bf16(device) if precision is None else precision == "bfloat16"
 
 def kept_rows(space: str, texts: Sequence[str], compute: Callable[[list[str]], np.ndarray]) -> np.ndarray:
     """float32 (n, d), the rows of `compute` for distinct `texts`. Where the environment names a file in ECOM_VECTORS, rows computed before are read

@@ -253,7 +253,7 @@ def see(net: torch.nn.ModuleDict, pixels: torch.Tensor) -> torch.Tensor:
 
 # %% ../nbs/frontier/multimodal.ipynb #7fa4b5ce
 def augmented(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    "float (n, size, size, 3) of uint8 (n, s, s, 3): each picture turned (10 degrees), scaled (0.8 to 1.1), moved (8 %), half of them mirrored, lighter or darker and of another contrast (15 %); the hue stays."
+    "float (n, size, size, 3) of uint8 (n, s, s, 3): each picture turned (10 degrees), scaled (0.8 to 1.1), moved (4 %), half of them mirrored, lighter or darker and of another contrast (15 %); the hue stays."
     import torch
     from torch.nn import functional as f
     n = len(pixels)

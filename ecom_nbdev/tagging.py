@@ -23,7 +23,7 @@ import numpy as np
 
 from .classify import TextNet, add_lora, base_encoder, card, merge_lora, run_layers
 from .core import EcomError, asset, progress, readable, saved_folder, set_threads, write_json, write_text
-from .models import batches, load_encoder, native_bf16, pick_device
+from .models import batches, load_encoder, pick_bf16, pick_device
 from .segmentation import jieba_module, segment
 from .training import copy_into, rate_factor, train_batches, trainable
 
@@ -546,9 +546,8 @@ class Tagger:
 
     def _net(self, encoder: PreTrainedModel | None, tok: Tokenizer | None, freeze: int, device: str) -> TagNet:
         set_threads()              # torch is loaded by now; without an encoder nobody else has told it
-        bf16 = native_bf16(device) if self.precision is None else self.precision == "bfloat16"
-        return TagNet(self.tags_, self.words_, self.scheme_, encoder, tok, freeze, self.buckets, self.dim, self.width, self.dropout, device, bf16,
-                      self.features == "rich", self.alignment == "char", self.feature_dropout)
+        return TagNet(self.tags_, self.words_, self.scheme_, encoder, tok, freeze, self.buckets, self.dim, self.width, self.dropout, device,
+                      pick_bf16(self.precision, device), self.features == "rich", self.alignment == "char", self.feature_dropout)
 
     def _decode(self, rows: list, scores: bool) -> list[tuple[list[str], np.ndarray]]:
         "(tags, probabilities) of whole sentences, their windows joined; a thousand at a time, so that memory does not grow with their number."

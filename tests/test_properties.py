@@ -833,6 +833,26 @@ def test_characters_there_and_back(ts):
         assert np.allclose(back.scores(ts), model.scores(ts), atol=1e-5) and share(model.accuracy(ts, y))
 
 
+@functools.cache
+def two_sided():
+    "Character n-grams that know two words."
+    from ecom_nbdev.classify import CharModel
+    return CharModel().fit(["很好用", "好", "不好看", "坏", "很坏", "坏了"], [1, 1, 0, 0, 0, 0])
+
+
+@holds("compress.Cascade.__init__", "compress.Cascade.decision_function", "compress.Cascade.predict", n=20, ts=st.lists(st.one_of(text, cell), max_size=5), margin=st.floats(), weight=st.floats(0, 9))
+def test_a_cascade_asks_the_second_where_the_first_is_unsure(ts, margin, weight):
+    from ecom_nbdev.compress import Cascade
+    made = promised(Cascade, two_sided(), Letters(), margin, weight)
+    assert (made is REFUSED) == (not margin >= 0)
+    got = REFUSED if made is REFUSED else promised(made.decision_function, ts)
+    if got is not REFUSED:
+        first = two_sided().scores(ts)[:, 0] if ts else np.zeros(0)
+        far, p = np.abs(first) >= margin, Letters().predict_proba(ts)[:, 1] if ts else np.zeros(0)
+        assert np.allclose(got[far], first[far]) and np.allclose(got[~far], (np.log(p / (1 - p)) + weight * first)[~far], atol=1e-4)
+        assert (made.predict(ts) == (got > 0)).all()
+
+
 @holds("fewshot.check_items", "fewshot.messages", "fewshot.char_grams", "fewshot.log_odds", "fewshot.remembered", "fewshot.clean_pool", "fewshot.encode", n=20, xs=st.lists(st.one_of(text, st.tuples(text, text), cell), max_size=5), t=text)
 def test_items_of_few_labels(xs, t):
     from ecom_nbdev import fewshot
