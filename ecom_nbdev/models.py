@@ -777,7 +777,7 @@ def restored(pieces: Iterable[str], restore: Callable[[str], str]) -> Iterator[s
         yield restore(held)
 
 def check_llm(name: str | os.PathLike) -> None:
-    "Raise `EcomError` at once when `name` can be no language model or its library is absent; downloads nothing."
+    "Raise `EcomError` at once when `name` can be no language model, its file is none or cut off, or its library is absent; downloads nothing."
     if str(name).startswith("openai:"):
         require("openai", "llm")
     elif str(name).startswith("hf:"):
@@ -787,6 +787,9 @@ def check_llm(name: str | os.PathLike) -> None:
                         "一个 .gguf 文件的路径、hf:文件夹或 Hub 上的名字、openai:模型名。")
     else:
         require("xllamacpp", "llm")
+        if str(name) not in REGISTRY:
+            from ecom_nbdev.tools.tokenizers import gguf_metadata
+            gguf_metadata(resolve(name))
 
 def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True,
              adapter: str | os.PathLike | None = None, precision: str | None = None, **endpoint: Any) -> LLM:

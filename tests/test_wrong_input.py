@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import subprocess
 import sys
 
@@ -80,6 +81,10 @@ def test_unknown_model_names(ecom, reviews, tmp_path):
     one_sentence(ecom(*common, "--llm", "gpt-99"), "gpt-99", "openai:")
     one_sentence(ecom(*common, "--llm", tmp_path / "none.gguf"), "none.gguf")
     one_sentence(ecom("demo", "--out", tmp_path / "d", "--llm", "gpt-99"), "gpt-99")
+    tensor = struct.pack("<Q", 1) + b"a" + struct.pack("<IQIQ", 1, 32, 0, 4096)                       # begins 4,096 bytes behind the table, where the file is at its end
+    for broken in (b"", b"\x80\x04pickle", b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + tensor):
+        (tmp_path / "cut.gguf").write_bytes(broken)
+        one_sentence(ecom("demo", "--out", tmp_path / "d", "--llm", tmp_path / "cut.gguf"), "cut.gguf", "GGUF")
     assert not (tmp_path / "c.json").exists() and not (tmp_path / "d").exists()
 
 

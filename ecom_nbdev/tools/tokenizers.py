@@ -119,8 +119,17 @@ class _Reader:
             return [self.value(inner) for _ in range(n)]
         return self.scalar(_SCALARS[kind])
 
+    def last_offset(self, tensors: int) -> int:
+        "Where the last of so many tensors begins, counted from the end of their table (name, lengths of the sides, kind, offset)."
+        last = 0
+        for _ in range(tensors):
+            self.string()
+            self.file.seek(8 * self.scalar("I") + 4, 1)
+            last = max(last, self.scalar("Q"))
+        return last
+
 def gguf_metadata(path: str | os.PathLike) -> dict:
-    "Metadata of a GGUF file (version 2 or 3) as name -> value, the tensors left unread; EcomError when it is no such file."
+    "Metadata of a GGUF file (version 2 or 3) as name -> value, the tensors left unread; EcomError when it is no such file, or ends before its last tensor begins."
     try:
         with Path(path).open("rb") as f:
             read = _Reader(f)
@@ -128,8 +137,11 @@ def gguf_metadata(path: str | os.PathLike) -> dict:
                 raise ValueError
             if read.scalar("I") not in (2, 3):
                 raise ValueError
-            read.scalar("Q")
-            return {read.string(): read.value(read.scalar("I")) for _ in range(read.scalar("Q"))}
+            tensors = read.scalar("Q")
+            found = {read.string(): read.value(read.scalar("I")) for _ in range(read.scalar("Q"))}
+            if read.last_offset(tensors) + f.tell() > os.fstat(f.fileno()).st_size:
+                raise ValueError
+            return found
     except (OSError, ValueError, KeyError, TypeError, struct.error, MemoryError, OverflowError, RecursionError):
         raise EcomError(f"{path} 不是能读的 GGUF 文件：请检查路径，或重新取得权重。") from None
 
