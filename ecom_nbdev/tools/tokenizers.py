@@ -143,7 +143,7 @@ def gguf_metadata(path: str | os.PathLike) -> dict:
                 raise ValueError
             return found
     except (OSError, ValueError, KeyError, TypeError, struct.error, MemoryError, OverflowError, RecursionError):
-        raise EcomError(f"{path} 不是能读的 GGUF 文件：请检查路径，或重新取得权重。") from None
+        raise EcomError(f"{path} 不是能读的 GGUF 文件：请检查文件是否完整、路径对不对，或重新取得权重。") from None
 
 def gguf_tokenizer(path: str | os.PathLike) -> Tokenizer:
     "`tokenizers.Tokenizer` rebuilt from the byte BPE vocabulary and merges that a GGUF file carries (tokenizer.ggml.model = gpt2, as in Qwen2.5)."
