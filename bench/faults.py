@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
+os.environ |= {"ECOM_THREADS": "1", "OMP_NUM_THREADS": "1"}           # a forked child would wait for ever for the threads of its parent
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.chmod", "sqlite3.connect")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
