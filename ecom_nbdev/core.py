@@ -134,7 +134,7 @@ def asset(name: str) -> Path:
     "Path of a file that this project wrote itself (`products.csv`, `trends.csv`, …): in the wheel `ecom_nbdev/_data`, in a checkout `data/`."
     here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     for root in (here / "_data", here.parent / "data"):
-        if os.path.exists(root / name):        # not Path.exists, which raises where a name is too long
+        if (root / name).exists():
             return root / name
     raise EcomError(f"随包数据里没有 {name}：请重新安装 ecom_nbdev，或检查文件名。")
 
@@ -142,8 +142,8 @@ def bench_record(name: str, command: str = "") -> dict:
     "The newest line of bench/results/`name`.jsonl (in the wheel ecom_nbdev/_results) whose command contains `command`: bench, command, machine, rows."
     here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     shipped = here / "_results" / f"{name}.jsonl"
-    path = shipped if os.path.exists(shipped) else here.parent / "bench" / "results" / f"{name}.jsonl"
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if os.path.exists(path) else ()
+    path = shipped if shipped.exists() else here.parent / "bench" / "results" / f"{name}.jsonl"
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
     found = [r for r in lines if command in r["command"]]
     if not found:
         raise EcomError(f"没有 bench/{name}.py 的测量记录（命令含 {command!r}）：请在仓库里先运行 python bench/{name}.py。")

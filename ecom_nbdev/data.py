@@ -625,9 +625,9 @@ def _file(path: str | os.PathLike) -> tuple[Path, str]:
     "(path, suffix) of a table that exists, is a file and has a suffix that we read."
     path = Path(path).expanduser()
     suffix = path.suffix.lower()
-    if os.path.isdir(path):                    # not path.is_dir(), which raises where a name is too long
+    if path.is_dir():
         raise EcomError(f"{path} 是文件夹：请给出其中一个文件。")
-    if not os.path.exists(path):
+    if not path.exists():
         raise EcomError(f"找不到文件 {path}：请检查路径。")
     if suffix not in TEXT_SUFFIXES | {".xlsx", ".parquet"}:
         raise EcomError(f"{path.name} 的后缀 {suffix or '（无）'} 不认识：请另存为 CSV、TSV、XLSX、JSONL、Parquet 或 TXT。")
