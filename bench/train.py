@@ -41,14 +41,14 @@ def part(split: str, n: int) -> tuple[list[str], np.ndarray]:
     return df["text"].tolist(), df["label"].to_numpy().astype(int)
 
 
-def small_bert(seed: int) -> Path:
-    "Folder of a BERT with random weights and a vocabulary of the characters that the training reviews hold twice or more."
+def random_bert(name: str, seed: int, vocab_size: int | None = None, **sizes: int) -> Path:
+    "Folder of a BERT of `sizes` with random weights and a vocabulary of the characters that the training reviews hold twice or more; at least `vocab_size` rows of embeddings."
     from collections import Counter
 
     import torch
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-    folder = cache_dir("bench_train", f"small-{seed}")
+    folder = cache_dir("bench_train", f"{name}-{seed}")
     if (folder / "config.json").exists():
         return folder
     counts = Counter(c for t in part("train", SETS["small"]["train"])[0] for c in t.lower() if not c.isspace())
@@ -61,9 +61,13 @@ def small_bert(seed: int) -> Path:
     PreTrainedTokenizerFast(tokenizer_object=tok, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
                             mask_token="[MASK]").save_pretrained(folder)
     torch.manual_seed(seed)
-    BertModel(BertConfig(vocab_size=len(vocab), hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024,
-                         pad_token_id=0)).save_pretrained(folder)
+    BertModel(BertConfig(vocab_size=max(len(vocab), vocab_size or 0), pad_token_id=0, **sizes)).save_pretrained(folder)
     return folder
+
+
+def small_bert(seed: int) -> Path:
+    "Folder of a BERT of 4 layers, 256 wide, with random weights (see `random_bert`)."
+    return random_bert("small", seed, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024)
 
 
 def article(folder: Path, config: dict, seed: int) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .core import EcomError, atomic_path, require, whole
+from .core import EcomError, as_path, atomic_path, require, whole
 
 # %% auto #0
 __all__ = ['MAX_CHARS', 'MAX_SECONDS', 'MAX_SAMPLES', 'SLICES', 'STEP', 'HOP', 'Spoken', 'variants', 'utter', 'speak',
@@ -164,7 +164,7 @@ def checked_sound(samples: np.ndarray, rate: int) -> np.ndarray:
 
 def read_wav(path: str | os.PathLike) -> tuple[np.ndarray, int]:
     "(float32 samples in [-1, 1], rate in Hz) of a PCM WAV of 8 to 32 bits; channels are averaged. `EcomError` names a file that is missing, broken, empty, too long or of another kind."
-    if not Path(path).is_file():
+    if not as_path(path, "录音").is_file():
         raise EcomError(f"找不到录音 {path}：请检查路径。")
     try:
         with open(path, "rb") as f, wave.open(f) as w:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .core import EcomError, asset, atomic_path, progress, saved_folder, whole, write_json, write_text
+from .core import EcomError, as_path, asset, atomic_path, progress, saved_folder, whole, write_json, write_text
 from .models import batches, load_encoder, pad_ids, pick_bf16, pick_device, resolve
-from .training import fine_tune
+from .training import batch_for, fine_tune
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -213,7 +213,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     """Text classifier on a pretrained encoder with scikit-learn's habits (`fit`, `predict`, `predict_proba`, `clone`, `GridSearchCV`).
 
     Parameters: `model` name, folder, Hub id or a saved classifier (its encoder is used); `backend` torch or tensorflow (modes full and head); `mode` full, head, lora or fewshot (see `fewshot.FewShot`);
-    `max_length` tokens kept; `epochs`, `learning_rate` (default by mode), `batch_tokens`, `warmup` (share of steps), `weight_decay`,
+    `max_length` tokens kept; `epochs`, `learning_rate` (default by mode), `batch_tokens` of a batch (None: see `training.batch_for`), `warmup` (share of steps), `weight_decay`,
     `freeze_layers` lower layers left alone (default half of them), `lora_rank`, `class_weight` None or "balanced", `label_smoothing`;
     `validation` share held out for early stopping and mixing, `patience` epochs; `C` inverse strength of the head's penalty (mode head);
     `lexical` add character n-grams; `max_encode` rows whose vectors train the head (mode head); `seed`; `device` cpu or cuda;
@@ -225,7 +225,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     Attributes after fit: `classes_`, `history_`, `net_`. Errors: `EcomError`. See Also: `CharModel`. References: Hu et al. 2021 (LoRA, arXiv 2106.09685).
     """
     def __init__(self, model: str | os.PathLike = "e5-small", backend: str = "torch", mode: str = "full", max_length: int = 128, epochs: int = 3,
-                 learning_rate: float | None = None, batch_tokens: int = 1536, warmup: float = 0.06, weight_decay: float = 0.01, freeze_layers: int | None = None,
+                 learning_rate: float | None = None, batch_tokens: int | None = None, warmup: float = 0.06, weight_decay: float = 0.01, freeze_layers: int | None = None,
                  lora_rank: int = 16, class_weight: str | None = None, label_smoothing: float = 0.0, validation: float = 0.1, patience: int = 1, C: float = 1.0,
                  lexical: bool = False, max_encode: int | None = None, seed: int = 0, device: str | None = None, precision: str | None = None,
                  checkpoint: str | os.PathLike | None = None, log_dir: str | os.PathLike | None = None, dropout: float | None = None,
@@ -405,11 +405,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         else:
             for layer in self.net_.encoder.encoder.layer[self.net_.freeze:]:
                 layer.requires_grad_(True)
-        rate = self.learning_rate or (5e-4 if self.mode == "lora" else 5e-5)
+        batch_tokens, factor = batch_for(self.net_.device, self.batch_tokens)
+        rate = self.learning_rate or factor * (5e-4 if self.mode == "lora" else 5e-5)
         weight = None
         if self.class_weight == "balanced":
             weight = len(codes) / (len(self.classes_) * np.bincount(codes, minlength=len(self.classes_)))
-        options: dict[str, Any] = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": self.batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
+        options: dict[str, Any] = {"epochs": self.epochs, "learning_rate": rate, "batch_tokens": batch_tokens, "warmup": self.warmup, "weight_decay": self.weight_decay,
                    "label_smoothing": self.label_smoothing, "class_weight": weight, "patience": self.patience, "seed": self.seed}
         if self.backend == "tensorflow":
             from ecom_nbdev.tfnet import TFTextNet, fine_tune_tf
@@ -464,7 +465,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     @classmethod
     def load(cls, folder: str | os.PathLike, device: str | None = None, backend: str | None = None) -> TextClassifier:
         "Read a folder that `save` wrote, or a shipped classifier by name (sentiment); `backend` (default: the one that trained it) computes."
-        if device is None and backend is None and (Path(folder) / "onnx.json").is_file():
+        if device is None and backend is None and os.path.isfile(as_path(folder, "分类器") / "onnx.json"):
             from ecom_nbdev.inference import load_exported
             return load_exported(cls, folder)
         return load_classifier(cls, folder, device, backend)

@@ -454,14 +454,14 @@ def plan_compute(model: Annotated[str, typer.Option(help="模型：e5-small、be
                  epochs: Annotated[int, typer.Option(help="几轮。", min=1)] = 1, as_json: Json = False) -> None:
     "微调要多少内存、多少时间：全部权重、上面一半、LoRA、只有头，各要几 GB，一批最多几条，几小时。"
     import pandas as pd
-    from ecom_nbdev.compute import MODES, largest_batch, memory, training_seconds
+    from ecom_nbdev.compute import MODES, SPARE, largest_batch, memory, training_seconds
     found = [(m, memory(model, m, batch, length, bits), largest_batch(model, gb, m, length, bits)) for m in MODES]
     hours = {m: {"hours": float(f"{training_seconds(model, rows, m, batch, length, epochs) / 3600:.3g}")} for m in MODES} if rows else {}
-    show(pd.DataFrame([{"mode": m, **{k: round(v, 2) for k, v in need._asdict().items()}, "fits": need.total <= 0.9 * gb, "largest_batch": most,
+    show(pd.DataFrame([{"mode": m, **{k: round(v, 2) for k, v in need._asdict().items()}, "fits": need.total <= (1 - SPARE[m]) * gb, "largest_batch": most,
                         **hours.get(m, {})} for m, need, most in found]), as_json,
          f"{model}，GB")
-    fits = [MODES[m] for m, need, _ in found if need.total <= 0.9 * gb]
-    finish(f"{gb:g} GB 里，一批 {batch} 条放得下的有：{'、'.join(fits) or '没有'}（留一成空余）", 0, None)
+    fits = [MODES[m] for m, need, _ in found if need.total <= (1 - SPARE[m]) * gb]
+    finish(f"{gb:g} GB 里，一批 {batch} 条放得下的有：{'、'.join(fits) or '没有'}（LoRA 与只训练头留一成空余，其余留三成）", 0, None)
 
 # %% ../nbs/apps/cli.ipynb #572fd0b0
 @command(models_app, "list")

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import add
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core import EcomError, asset
+from .core import EcomError, as_path, asset
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -36,7 +35,7 @@ class Rule(namedtuple("Rule", "term kind rule category severity suggestion patte
 @lru_cache(maxsize=4)
 def load_terms(path: str | None = None) -> tuple[Rule, ...]:
     "Read and compile a term table (CSV with `COLUMNS`; default: the shipped `ad_law_terms.csv`) once; a bad row raises `EcomError` with its line."
-    file = Path(path) if path else asset("ad_law_terms.csv")
+    file = as_path(path, "词表") if path else asset("ad_law_terms.csv")
     if not file.is_file():
         raise EcomError(f"词表 {file} 不存在：请检查路径，或不传路径以使用随包词表。")
     rules = []

@@ -16,7 +16,7 @@ from .core import EcomError
 from .cost import Shape, forward_flops, shape_of
 
 # %% auto #0
-__all__ = ['MODES', 'Need', 'kept_numbers', 'trained_weights', 'memory', 'largest_batch', 'saved_bytes', 'step_flops',
+__all__ = ['MODES', 'SPARE', 'Need', 'kept_numbers', 'trained_weights', 'memory', 'largest_batch', 'saved_bytes', 'step_flops',
            'layer_seconds', 'training_seconds']
 
 # %% ../nbs/faq/compute.ipynb #ca72f5ee
@@ -59,8 +59,11 @@ def memory(model: str | os.PathLike, mode: str = "full", batch: int = 16, length
     parts = weights / 1e9, trained * size / 1e9, trained * (8 + (4 if bits == 16 else 0)) / 1e9, layers * kept_numbers(shape, batch * length) * size / 1e9
     return Need(*parts, sum(parts))
 
-def largest_batch(model: str | os.PathLike, gb: float, mode: str = "full", length: int = 128, bits: int = 16, rank: int = 16, spare: float = 0.1) -> int:
-    "Texts that fit into one batch on a device of `gb` GB of which the share `spare` is left alone; 0 when not even one fits, at most 4,096."
+SPARE = {"full": 0.3, "half": 0.3, "lora": 0.1, "head": 0.1}       # shares of a device left alone; measured on a GPU, see below
+
+def largest_batch(model: str | os.PathLike, gb: float, mode: str = "full", length: int = 128, bits: int = 16, rank: int = 16, spare: float | None = None) -> int:
+    "Texts that fit into one batch on a device of `gb` GB of which the share `spare` (None: `SPARE` of the mode) is left alone; 0 when not even one fits, at most 4,096."
+    spare = SPARE.get(mode, 0.1) if spare is None else spare
     if gb <= 0 or not 0 <= spare < 1:
         raise EcomError(f"gb={gb}、spare={spare} 无效：内存要大于 0，留空的份额在 0 与 1 之间。")
     one, two = (memory(model, mode, b, length, bits, rank).total for b in (1, 2))

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'readable', 'require', 'Encoder', 'Classifier', 'ChatModel', 'n_threads', 'set_threads',
-           'peak_mb', 'cache_dir', 'asset', 'bench_record', 'guard', 'unguard', 'whole', 'changed', 'make_folder',
-           'refusals', 'workspace', 'atomic_path', 'saved_folder', 'write_text', 'write_json', 'write_table',
-           'progress', 'require_columns']
+           'peak_mb', 'cache_dir', 'as_path', 'asset', 'bench_record', 'guard', 'unguard', 'whole', 'changed',
+           'make_folder', 'refusals', 'workspace', 'atomic_path', 'saved_folder', 'write_text', 'write_json',
+           'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -130,20 +132,36 @@ def cache_dir(*parts: str) -> Path:
         raise EcomError(f"缓存文件夹 {path} 无法建立（{e.strerror}）：请用环境变量 ECOM_CACHE 指定一个可写的位置。") from None
     return path
 
+def as_path(name: str | os.PathLike, what: str = "路径") -> Path:
+    "`name` as a path, ~ as the home folder; `EcomError`, with at most 40 characters of it, where no file can have that name or where it is a device, which never ends."
+    path, short = Path(os.path.expanduser(name)), str(name)[:40] + "…" * (len(str(name)) > 40)
+    try:
+        kind = path.stat().st_mode
+    except ValueError:
+        raise EcomError(f"{what} {short!r} 里有文件名不能有的字符：请检查路径或名字。") from None
+    except OSError as e:                                   # absent or out of reach: the reader says so
+        if e.errno != errno.ENAMETOOLONG:
+            return path
+        raise EcomError(f"{what} {short!r} 太长，不可能是文件或文件夹：请检查有没有把别的内容当作名字。") from None
+    if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+        raise EcomError(f"{what} {short!r} 是设备，不是文件：请给出一个文件。")
+    return path
+
 def asset(name: str) -> Path:
     "Path of a file that this project wrote itself (`products.csv`, `trends.csv`, …): in the wheel `ecom_nbdev/_data`, in a checkout `data/`."
     here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
     for root in (here / "_data", here.parent / "data"):
-        if (root / name).exists():
-            return root / name
-    raise EcomError(f"随包数据里没有 {name}：请重新安装 ecom_nbdev，或检查文件名。")
+        path = as_path(root / name, "随包数据")
+        if path.exists() and path.resolve().is_relative_to(root.resolve()):
+            return path
+    raise EcomError(f"随包数据里没有 {str(name)[:80]}：请重新安装 ecom_nbdev，或检查文件名。")
 
 def bench_record(name: str, command: str = "") -> dict:
     "The newest line of bench/results/`name`.jsonl (in the wheel ecom_nbdev/_results) whose command contains `command`: bench, command, machine, rows."
     here = Path(str(importlib.import_module("ecom_nbdev").__file__)).parent
-    shipped = here / "_results" / f"{name}.jsonl"
-    path = shipped if shipped.exists() else here.parent / "bench" / "results" / f"{name}.jsonl"
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+    places = (as_path(root / f"{name}.jsonl", "测量记录") for root in (here / "_results", here.parent / "bench" / "results"))
+    path = next((p for p in places if p.exists()), None)
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path else ()
     found = [r for r in lines if command in r["command"]]
     if not found:
         raise EcomError(f"没有 bench/{name}.py 的测量记录（命令含 {command!r}）：请在仓库里先运行 python bench/{name}.py。")

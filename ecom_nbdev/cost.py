@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .core import EcomError, asset
+from .core import EcomError, as_path, asset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,7 +198,7 @@ NEEDED = ("flops", "bandwidth", "watts", "hour")        # what is asked of a dev
 def prices(path: str | os.PathLike | None = None) -> pd.DataFrame:
     "Table of prices and machines by item (device.flops, device.bandwidth, device.watts, device.hour, energy.pue, energy.kwh, disk.gb_month): value, unit, date, source. `EcomError` names the row at fault."
     import pandas as pd
-    where = Path(asset("prices.csv") if path is None else path)
+    where = asset("prices.csv") if path is None else as_path(path, "价格表")
     try:
         table = pd.read_csv(where, dtype=str, encoding="utf-8-sig")
     except FileNotFoundError:

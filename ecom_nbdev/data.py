@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core import EcomError, asset, cache_dir, require_columns, unguard
+from .core import EcomError, as_path, asset, cache_dir, require_columns, unguard
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -623,7 +623,7 @@ MAGIC = {b"PK\x03\x04": "XLSX 或 ZIP", b"PAR1": "Parquet", b"\x1f\x8b": "gzip",
 
 def _file(path: str | os.PathLike) -> tuple[Path, str]:
     "(path, suffix) of a table that exists, is a file and has a suffix that we read."
-    path = Path(path).expanduser()
+    path = as_path(path, "文件")
     suffix = path.suffix.lower()
     if path.is_dir():
         raise EcomError(f"{path} 是文件夹：请给出其中一个文件。")

@@ -38,7 +38,7 @@ def check_items(X: Iterable) -> list:
     X = [X] if isinstance(X, str) else [x if isinstance(x, str) else tuple(x) if isinstance(x, (list, tuple)) else x for x in X]
     pairs = bool(X) and isinstance(X[0], tuple)
     for i, x in enumerate(X):
-        if isinstance(x, str) != (not pairs) or not (isinstance(x, str) or len(x) == 2 and all(isinstance(s, str) for s in x)):
+        if isinstance(x, str) != (not pairs) or not (isinstance(x, str) or isinstance(x, tuple) and len(x) == 2 and all(isinstance(s, str) for s in x)):
             raise EcomError(f"第 {i + 1} 条不是{'文本对 (a, b)' if pairs else '文本'}（{type(x).__name__}）：输入要么全是字符串，要么全是两个字符串的对。")
     return X
 

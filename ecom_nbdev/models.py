@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from .core import EcomError, cache_dir, n_threads, progress, require, set_threads, whole, workspace, write_json
+from .core import EcomError, as_path, cache_dir, n_threads, progress, require, set_threads, whole, workspace, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -419,9 +419,7 @@ def resolve(name: str | os.PathLike) -> Path:
     "Local path of a model: a folder or `.gguf` file as it is, a name of `REGISTRY`, or a Hub id; `EcomError` says what to do."
     if "\0" in str(name) or whole(str(name)) != str(name):
         raise EcomError(f"模型名 {str(name)[:40]!r} 里有文件名不能有的字符：请检查路径或名字。")
-    path = Path(name).expanduser()
-    if any(len(part.encode()) > 255 for part in path.parts):
-        raise EcomError(f"模型名 {str(name)[:40]}… 太长，不可能是文件夹或 Hub 上的名字：请检查有没有把别的内容当作名字。")
+    path = as_path(name, "模型名")
     if path.is_dir() or path.suffix == ".gguf" and path.is_file():
         if path.is_dir() and not (path / "config.json").exists():
             raise EcomError(f"文件夹 {path} 里没有 config.json，不是模型文件夹；请给出保存模型的那一层。")

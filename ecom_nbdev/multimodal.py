@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .core import EcomError, asset, atomic_path, progress, saved_folder, set_threads, write_json, write_text
+from .core import EcomError, as_path, asset, atomic_path, progress, saved_folder, set_threads, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -413,7 +413,7 @@ class DualEncoder:
         "`fashion`, a folder that `save` wrote, or a folder or Hub id of a Chinese-CLIP (arXiv 2211.01335; read by transformers, safetensors only)."
         if str(name) in SHIPPED:
             return load_dual(asset(f"weights/{name}/dual.json").parent)
-        if (Path(name) / "dual.json").is_file():
+        if os.path.isfile(as_path(name, "模型名") / "dual.json"):
             return load_dual(Path(name))
         return ChineseCLIP(name)
 

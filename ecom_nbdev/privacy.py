@@ -724,7 +724,7 @@ def _groups(df: pd.DataFrame, quasi: Iterable[str]) -> DataFrameGroupBy:
     if not quasi:
         raise EcomError("quasi 是空的：请列出别人可能知道的列，例如 ['年龄', '城市']。")
     require_columns(df, quasi, "这张表")
-    return df.groupby([_plain(df, c) for c in quasi], dropna=False, observed=True)
+    return df.groupby([_plain(df, c) for c in quasi], dropna=False, observed=True, sort=False)     # values of any kinds cannot be sorted
 
 def k_anonymity(df: pd.DataFrame, quasi: Iterable[str]) -> int:
     "Size of the smallest group of rows with the same quasi-identifiers (Samarati and Sweeney 1998); 0 for an empty table."

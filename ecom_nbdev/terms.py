@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .core import EcomError, asset
+from .core import EcomError, as_path, asset
 
 # %% auto #0
 __all__ = ['Term', 'load_terms_zh', 'TermIssue', 'prose', 'check_terms']
@@ -30,7 +30,7 @@ class Term:
 @functools.lru_cache(maxsize=4)
 def load_terms_zh(path: str | os.PathLike | None = None) -> tuple[Term, ...]:
     "The terminology table (default `data/terms_zh.csv`); `EcomError` names the row that is incomplete or contradicts another one."
-    path = Path(path) if path else asset("terms_zh.csv")
+    path = as_path(path, "术语表") if path else asset("terms_zh.csv")
     try:
         with path.open(encoding="utf-8", newline="") as f:
             rows = list(csv.DictReader(f))

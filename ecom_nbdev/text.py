@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cleaning import copied, is_filler, is_spam, normalize, spam_reason
-from .core import EcomError, whole, write_json
+from .core import EcomError, as_path, whole, write_json
 from .keywords import keywords, stopwords
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Vocab:
     def load(cls, path: str | os.PathLike) -> Vocab:
         "Read what `save` wrote."
         try:
-            d = json.loads(Path(path).read_text(encoding="utf-8"))
+            d = json.loads(as_path(path, "词典").read_text(encoding="utf-8"))
             return cls(d["words"], d["specials"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             raise EcomError(f"{path} 不是 Vocab.save 写的词典（{type(e).__name__}），请检查路径。") from None

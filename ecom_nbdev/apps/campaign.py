@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .recommend import centred, product_text
+from .recommend import centred, product_text, usable_rows
 from ..compliance import check
 from ..core import ChatModel, EcomError, Encoder, progress, require_columns, write_json
 
@@ -362,7 +362,7 @@ class CampaignPlanner:
         `planning.ab_plan`) gives `ab_test`, by default of all copies of a product against the first.
         """
         import datetime
-        require_columns(products, ["item_id", "title"], "商品表")
+        products, notes = usable_rows(products, "item_id", "title", "商品表")
         today = today or datetime.date.today().isoformat()
         if trends is None:
             from ecom_nbdev.apps.planning import default_trends
@@ -378,7 +378,7 @@ class CampaignPlanner:
             self._write(s, product, s.trends[0] if s.trends else "", brief, writer)
             failures.update(self._write_formats(s, product, brief))
         failures.update(writer.failures if writer else ())
-        return Campaign(segments, today, budget, ab_test, [f"语言模型有 {n} 次没有写出文案：{why}" for why, n in failures.items()])
+        return Campaign(segments, today, budget, ab_test, notes + [f"语言模型有 {n} 次没有写出文案：{why}" for why, n in failures.items()])
 
     def _choose(self, segments: list[Segment], people: dict, products: pd.DataFrame, trends: pd.DataFrame) -> None:
         "Products in stock for each segment by likeness, interests and attitude to prices; then trends by likeness to product and members."

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..core import EcomError, asset, make_folder, require_columns, write_json, write_table, write_text, readable
+from ..core import EcomError, as_path, asset, make_folder, require_columns, write_json, write_table, write_text, readable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +155,7 @@ class PipelineConfig:
     def from_yaml(cls, path: str | os.PathLike) -> PipelineConfig:
         "Read a YAML file of settings; relative paths start at its folder; `EcomError` (one sentence) for what cannot be read, unknown keys, wrong types."
         import yaml
-        path = Path(path)
+        path = as_path(path, "配置文件")
         try:
             given = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as e:
@@ -389,7 +389,7 @@ class Report:
     def load(cls, folder: str | os.PathLike) -> Report:
         "Read the folder of a run."
         import pandas as pd
-        folder = Path(folder)
+        folder = as_path(folder, "文件夹")
         if not (folder / "metrics.json").exists():
             raise EcomError(f"{folder} 里没有 metrics.json，不是一次完成的运行：请先运行 ecom demo --out {folder}。")
         with readable(folder, "运行结果", "ecom demo"):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..core import Classifier, EcomError, Encoder, asset, require_columns, saved_folder, write_json, write_text
+from ..core import Classifier, EcomError, Encoder, as_path, asset, require_columns, saved_folder, write_json, write_text
 from ..models import mask_personal
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def lexicon(path: str | None = None) -> Lexicon:
     "The lexicon of `path` (columns aspect, word, kind, note; default `data/aspects.csv`)."
     terms, opinions, neutral = {}, defaultdict(list), []
     try:
-        with open(path or asset("aspects.csv"), encoding="utf-8", newline="") as f:
+        with open(as_path(path, "方面词表") if path else asset("aspects.csv"), encoding="utf-8", newline="") as f:
             for r in csv.DictReader(f):
                 word = r["word"].lower()
                 if r["kind"] == "term":
@@ -980,7 +980,7 @@ def profiles_to_json(profiles: Sequence[UserProfile], path: str | os.PathLike) -
 def profiles_from_json(path: str | os.PathLike) -> list[UserProfile]:
     "Profiles of a file written by `profiles_to_json`; anything else raises `EcomError`."
     try:
-        with open(path, encoding="utf-8") as f:
+        with open(as_path(path, "画像"), encoding="utf-8") as f:
             rows = json.load(f)
     except (OSError, ValueError, RecursionError) as e:
         raise EcomError(f"{path} 读不出画像（{type(e).__name__}）：请给由 ecom profile 写出的 JSON 文件。") from None
