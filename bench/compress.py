@@ -93,7 +93,6 @@ def make(name: str, folder: Path, data: dict, epochs: int, limit: int | None) ->
         from ecom_nbdev.classify import CharModel, TextClassifier
         second = folder / f"student{name[-1]}-small"
         first, second_clf = CharModel.load(folder / "ngrams-distilled"), TextClassifier.load(second)
-        first.classes_ = second_clf.classes_
         chosen = c.Cascade(first, second_clf).fit(*data["valid"])
         print(f"{name}: margin {chosen.margin:.3f}, weight {chosen.weight}, {chosen.share_:.1%} of the validation part for the second")
         chosen.save(out, second)

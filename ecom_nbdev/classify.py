@@ -191,13 +191,17 @@ class CharModel:
         from safetensors.numpy import save_file
         write_json(folder / "lexical.json", self.vec_.get_feature_names_out().tolist())
         with atomic_path(folder / "lexical.safetensors") as tmp:
-            save_file({"idf": self.vec_.idf_.astype(np.float32), "coef": self.coef_, "intercept": self.intercept_}, tmp)
+            classes = {"classes": json.dumps(np.asarray(self.classes_).tolist())} if hasattr(self, "classes_") else None
+            save_file({"idf": self.vec_.idf_.astype(np.float32), "coef": self.coef_, "intercept": self.intercept_}, tmp, classes)
 
     @classmethod
     def load(cls, folder: Path) -> CharModel:
         "Read what `save` wrote."
-        from safetensors.numpy import load_file
-        self, t = cls(), load_file(folder / "lexical.safetensors")
+        from safetensors import safe_open
+        with safe_open(folder / "lexical.safetensors", "np") as f:
+            self, t, kept = cls(), {k: f.get_tensor(k) for k in ("idf", "coef", "intercept")}, f.metadata()
+        if kept:                                           # the lexical half of a classifier has the classes of that classifier
+            self.classes_ = np.array(json.loads(kept["classes"]))
         self.vec_ = self._vectorizer(vocabulary=json.loads((folder / "lexical.json").read_text(encoding="utf-8")))
         self.vec_.idf_ = t["idf"].astype(np.float64)
         self.coef_, self.intercept_ = t["coef"], t["intercept"]

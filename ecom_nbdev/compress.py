@@ -489,7 +489,8 @@ class Cascade:
         self.weight = max((0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0), key=lambda w: right(odds + w * scores))
         both = odds + self.weight * scores
         margins = np.quantile(np.abs(scores), np.linspace(0, 1, 101))
-        self.margin = float(next(m for m in margins if right(np.where(np.abs(scores) >= m, scores, both)) >= right(both) - loss - 1e-12 or m == margins[-1]))
+        enough = lambda margin: right(np.where(np.abs(scores) >= margin, scores, both)) >= right(both) - loss - 1e-12  # noqa: E731
+        self.margin = float(next(filter(enough, margins), margins[-1]))
         self.share_ = float((np.abs(scores) < self.margin).mean())
         return self
 
@@ -529,7 +530,6 @@ class Cascade:
         second = TextClassifier.load(path.parent / "second")
         try:
             first, chosen = CharModel.load(path.parent), json.loads(path.read_text(encoding="utf-8"))
-            first.classes_ = second.classes_
             return cls(first, second, chosen["margin"], chosen["weight"])
         except Exception as e:  # noqa: BLE001 - a missing key, half the bytes, a wrong shape: one meaning for the user
             raise EcomError(f"{folder} 里的级联读不了（{type(e).__name__}），可能没有复制完：请重新复制，或重新 save。") from e

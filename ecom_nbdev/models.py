@@ -786,8 +786,14 @@ def check_llm(name: str | os.PathLike) -> None:
     else:
         require("xllamacpp", "llm")
         if str(name) not in REGISTRY:
-            from ecom_nbdev.tools.tokenizers import gguf_metadata
-            gguf_metadata(resolve(name))
+            file = resolve(name).stat()
+            _read_header(resolve(name), file.st_size, file.st_mtime_ns)
+
+@functools.lru_cache(maxsize=64)
+def _read_header(path: Path, size: int, mtime_ns: int) -> None:
+    "Read the header of a GGUF file, once a process and state of the file; `EcomError` where it is none or cut off."
+    from ecom_nbdev.tools.tokenizers import gguf_metadata
+    gguf_metadata(path)
 
 def load_llm(name: str | os.PathLike = "qwen2.5-1.5b", n_ctx: int = 4096, parallel: int = 1, isolated: bool = True,
              adapter: str | os.PathLike | None = None, precision: str | None = None, **endpoint: Any) -> LLM:

@@ -469,7 +469,7 @@ def test_labelled_texts(pairs, values):
     assert drop_overlap(table, [t for t, _ in pairs]).empty and len(drop_overlap(table, [])) == len(table)
     numbers, bad = to_number(values)
     assert len(numbers) == len(values) and all(0 <= i < len(values) for i in bad)
-    got = promised(fetch("apps.pipeline.split_reviews"), pd.DataFrame(pairs, columns=["text", "label"]))
+    got = promised(fetch("apps.pipeline.split_reviews"), pd.DataFrame(pairs, columns=["text", "label"], dtype=object))
     if got is not REFUSED:
         parts = [set(got[k][0]) for k in ("train", "valid", "test")]
         assert sum(map(len, parts)) == len(set().union(*parts)), "no text in two parts"
