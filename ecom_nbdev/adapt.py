@@ -155,23 +155,16 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
     net = _Upper(base.model, name if not Path(name).exists() else Path(name).name, rank, alpha, max(0, base.model.config.num_hidden_layers - layers), [*train, *held])
     rng = np.random.default_rng(seed)
     plan = [(e, g) for e in range(1, epochs + 1) for g in train_batches([len(e.ids) for e in train], batch_tokens, batch_rows, rng)]
-    trained = [p for p in net.encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW([p for p in net.encoder.parameters() if p.requires_grad], lr=learning_rate, weight_decay=0.0)
     settings = {"layers": layers, "rank": rank, "alpha": alpha, "epochs": epochs, "learning_rate": learning_rate, "batch_tokens": batch_tokens,
                 "batch_rows": batch_rows, "max_tokens": max_tokens, "warmup": warmup, "seed": seed, "precision": str(base.model.dtype).removeprefix("torch.")}
     keeper = Checkpoint(out, settings | {"数据": fingerprint([*answers, *valid[1]], np.array([e.start for e in (*train, *held)]))})
     run, best = (resume and keeper.load(net, optimizer)) or ({"step": 0, "summed": 0.0, "tokens": 0, "history": []}, None)
     for step, (epoch, group) in progress(list(enumerate(plan, 1))[run["step"]:], "训练", len(plan) - run["step"]):
-        for g in optimizer.param_groups:
-            g["lr"] = learning_rate * rate_factor(step - 1, len(plan), warmup)
-        loss, tokens = net.loss(group)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        if not math.isfinite(loss.item() * norm.item()):
+        loss, tokens = _step(net, group, optimizer, learning_rate * rate_factor(step - 1, len(plan), warmup))
+        if not math.isfinite(loss):
             raise EcomError(f"第 {step} 步的损失或梯度不是有限的数：请降低 learning_rate（现在 {learning_rate:g}），再用 resume=True 从 {out} 接着训练。")
-        optimizer.step()
-        optimizer.zero_grad()
-        run |= {"step": step, "summed": run["summed"] + loss.item() * tokens, "tokens": run["tokens"] + tokens}
+        run |= {"step": step, "summed": run["summed"] + loss * tokens, "tokens": run["tokens"] + tokens}
         if ended := step == len(plan) or plan[step][0] != epoch:
             if _close_epoch(net, run, epoch, range(len(train), len(train) + len(held))):
                 best = {k: p.detach().clone() for k, p in trainable(net).items()}
@@ -179,6 +172,19 @@ def adapt(model: str | os.PathLike, chats: Sequence[Sequence[dict]], answers: Se
         if ended or step % every == 0:
             keeper.save(net, optimizer, run, best)
     return run["history"]
+
+def _step(net: _Upper, group: Sequence[int], optimizer: torch.optim.Optimizer, rate: float) -> tuple[float, int]:
+    "(mean loss, tokens) of one update at the learning rate `rate`; NaN, and no update, where the loss or the gradient is not finite."
+    import torch
+    optimizer.param_groups[0]["lr"] = rate
+    loss, tokens = net.loss(group)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
+    if not math.isfinite(loss.item() * norm.item()):
+        return math.nan, tokens
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item(), tokens
 
 def _close_epoch(net: _Upper, run: dict, epoch: int, held: Sequence[int]) -> bool:
     "Add the losses of an epoch, also over the examples `held`, to the history of `run`; True when it is the best so far, or none is held out."

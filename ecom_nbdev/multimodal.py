@@ -335,13 +335,7 @@ def train_dual(net: torch.nn.ModuleDict, pictures: np.ndarray, products: pd.Data
                 g["lr"] = rate * rate_factor(epoch * steps + step, epochs * steps, 0.1)
             said = torch.tensor(np.unique([own[i][torch.randint(len(own[i]), (texts,))] for i in rows.tolist()]))
             seen = augmented(pixels[rows], sizes[min(epoch, len(sizes) - 1)])
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                features = see(net, seen)
-            features = features.float()
-            images, words = _unit(net["image"](features), net["text"](vectors[said]))
-            loss = clip_loss(images, words, net["scale"]["log"].clamp(max=math.log(100)).exp(), agree[said][:, rows].T)
-            for i, head in enumerate(net["heads"].values()):
-                loss = loss + heads * torch.nn.functional.cross_entropy(head(features), codes[rows, i], label_smoothing=0.1)
+            loss = _dual_loss(net, seen, vectors[said], agree[said][:, rows].T, codes[rows], heads, bf16)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -355,6 +349,18 @@ def train_dual(net: torch.nn.ModuleDict, pictures: np.ndarray, products: pd.Data
         if after:
             after(epoch + 1, mean.module.eval())
     return mean.module.eval(), losses
+
+def _dual_loss(net: torch.nn.ModuleDict, seen: torch.Tensor, said: torch.Tensor, agree: torch.Tensor, codes: torch.Tensor, heads: float, bf16: bool) -> torch.Tensor:
+    "`clip_loss` of pictures (n, 3, s, s) and text vectors (m, width) that `agree` (n, m), and `heads` times the losses of the classifiers on the labels `codes` (n, heads)."
+    import torch
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        features = see(net, seen)
+    features = features.float()
+    images, words = _unit(net["image"](features), net["text"](said))
+    loss = clip_loss(images, words, net["scale"]["log"].clamp(max=math.log(100)).exp(), agree)
+    for i, head in enumerate(net["heads"].values()):
+        loss = loss + heads * torch.nn.functional.cross_entropy(head(features), codes[:, i], label_smoothing=0.1)
+    return loss
 
 def _follow(decay: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], int], None]:
     "Update of averaged weights for `AveragedModel`: an exponential mean that follows fast at first, so that the random start is forgotten."
