@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .core import EcomError, atomic_path, make_folder, progress, require, write_json
-from .models import resolve
+from .models import quiet_peft, resolve
 from .training import Checkpoint, fingerprint, rate_factor, train_batches, trainable
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ class _Upper:
         self.device, self.frozen, self.inner, self.examples, self.states = model.device.type, frozen, model.model, examples, [None] * len(examples)
         config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=[k.split(".")[1] for k in _GGUF], bias="none", task_type="CAUSAL_LM",
                             layers_to_transform=list(range(frozen, model.config.num_hidden_layers)))
-        with warnings.catch_warnings():            # peft asks Transformers for an old name
-            warnings.simplefilter("ignore", FutureWarning)
+        with quiet_peft():
             self.encoder = get_peft_model(model, config)
         self.encoder.peft_config["default"].base_model_name_or_path = name
         self.head = torch.nn.Module()

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .core import EcomError, as_path, asset, atomic_path, progress, saved_folder, whole, write_json, write_text
-from .models import batches, load_encoder, pad_ids, pick_bf16, pick_device, resolve
+from .models import batches, load_encoder, pad_ids, pick_bf16, pick_device, quiet_peft, resolve
 from .training import batch_for, fine_tune
 
 if TYPE_CHECKING:
@@ -508,12 +508,10 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 def add_lora(encoder: PreTrainedModel, rank: int, first_layer: int) -> PeftModel:
     "Put PEFT adapters of `rank` (alpha = 2 rank) beside every linear map of the layers from `first_layer` on; returns the PeftModel."
-    import warnings
     from peft import LoraConfig, get_peft_model
     layers = list(range(first_layer, len(encoder.encoder.layer)))
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.1, layers_to_transform=layers, target_modules=["query", "key", "value", "dense"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)      # PEFT reads an attribute that Transformers has renamed
+    with quiet_peft():
         return get_peft_model(encoder, config)
 
 # %% ../nbs/practice/classify.ipynb #5d923ab2

@@ -53,8 +53,13 @@ def readable(where: str | os.PathLike, what: str, writer: str) -> Iterator[None]
         raise EcomError(f"{where} 里的{what}读不了（{type(e).__name__}：{str(e)[:80]}），可能没有复制完或被改过：请重新复制，或用 {writer} 重新写出。") from e
 
 # %% ../nbs/practice/core.ipynb #c04d7d4f
+_FIRST = {"tensorflow": "triton"}     # Triton comes with PyTorch for NVIDIA GPUs; loaded after TensorFlow it ends the process with a segmentation fault
+
 def require(module: str, extra: str) -> ModuleType:
     "Import `module` and return it; when it is absent raise `MissingExtra` naming the extra (`pip install 'ecom_nbdev[extra]'`)."
+    if module in _FIRST:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(_FIRST[module])
     try:
         return importlib.import_module(module)
     except ImportError as e:

@@ -24,7 +24,7 @@ from .apps.campaign import _CLAIMS, _SYSTEM, likeness, product_facts
 from .apps.profile import clean, opinions
 from .compliance import _fold as _folded
 from .compliance import check, is_clean
-from .core import ChatModel, EcomError, Encoder, asset
+from .core import ChatModel, EcomError, Encoder, asset, whole
 from .keywords import mmr
 
 # %% auto #0
@@ -372,9 +372,9 @@ def coverage(text: str, facts: Sequence[Fact]) -> float:
     """
     import rjieba
     from ecom_nbdev.keywords import stopwords
-    whole = "\n".join(f.text for f in facts)
-    words = [w for w, tag in rjieba.tag(text) if len(w) > 1 and tag[0] in "nvaszijl" and w not in stopwords()]
-    return sum(1.0 if w in whole else 0.8 * sum(c in whole for c in w) / len(w) for w in words) / len(words) if len(words) > 1 else 1.0
+    held = "\n".join(f.text for f in facts)
+    words = [w for w, tag in rjieba.tag(whole(text)) if len(w) > 1 and tag[0] in "nvaszijl" and w not in stopwords()]
+    return sum(1.0 if w in held else 0.8 * sum(c in held for c in w) / len(w) for w in words) / len(words) if len(words) > 1 else 1.0
 
 FACT_PARTS = ("dev", "dev2", "fresh", "n-dev", "n-train")
 FACT_THRESHOLD = 0.75
@@ -597,7 +597,7 @@ def self_bleu(texts: Sequence[str], n: int = 3) -> float | None:
         for k in range(n):
             hits = sum(min(c, max(o[k][g] for o in others)) for g, c in mine[k].items())
             logs.append(np.log(max(hits, 1e-9) / max(sum(mine[k].values()), 1)))
-        nearest = min((len(t) for j, t in enumerate(texts) if j != i), key=lambda size: abs(size - len(texts[i])))
+        nearest = min((len(t) for j, t in enumerate(texts) if j != i), key=lambda size: (abs(size - len(texts[i])), size))
         scores.append(np.exp(np.mean(logs) + min(0.0, 1 - nearest / max(len(texts[i]), 1))))
     return round(float(np.mean(scores)), 3)
 
@@ -640,7 +640,7 @@ def _clauses(description: str, category: str | None) -> tuple[tuple[str, ...], t
     for part in re.split("[。；!！？?;]", description):
         last: list[str] | None = None
         for c in filter(None, (c.strip() for c in re.split("[，,]", part))):
-            alone = rjieba.tag(c)[0][1][0] in "nsmfr" or last is None
+            alone = rjieba.tag(whole(c))[0][1][0] in "nsmfr" or last is None
             if not is_clean(c, category or None):
                 last = None
             elif last and not alone and len(last[-1] + c) <= 34 and (last is notes or not _NOTE.search(c)):

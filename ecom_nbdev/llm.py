@@ -13,7 +13,6 @@ import queue
 import subprocess
 import sys
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from .core import EcomError, n_threads, progress, require, set_threads
-from .models import LLM, GGUFModel, pick_bf16, pick_device
+from .models import LLM, GGUFModel, pick_bf16, pick_device, quiet_peft
 
 if TYPE_CHECKING:
     import torch
@@ -204,8 +203,7 @@ class TransformersModel(LLM):
         if adapter:
             from peft import PeftModel
             try:
-                with warnings.catch_warnings():        # peft asks Transformers for an old name
-                    warnings.simplefilter("ignore", FutureWarning)
+                with quiet_peft():
                     self.model = PeftModel.from_pretrained(self.model, adapter).eval()
             except (OSError, ValueError, RuntimeError) as e:
                 raise EcomError(f"{adapter} 不能作为 {name or path.stem} 的适配器载入（{type(e).__name__}：{str(e).strip().splitlines()[0][:100]}），请检查它属于哪个模型。") from None

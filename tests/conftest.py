@@ -56,3 +56,19 @@ def ecom(*args, **env) -> Done:
 @pytest.fixture(name="ecom")
 def _ecom():
     return ecom
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    "Folder of a two-layer BERT with random weights and e5-small's tokenizer."
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from ecom_nbdev.compat import AutoTokenizer
+    folder = tmp_path_factory.mktemp("tiny")
+    tokenizer = AutoTokenizer.from_pretrained("e5-small")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    BertModel(BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, pad_token_id=1,
+                         max_position_embeddings=128)).save_pretrained(folder)
+    return folder

@@ -20,20 +20,6 @@ TEXTS = ["物流很快，包装也好", "穿了两次就开线，客服一直不
          "孩子很喜欢，已经是第三次买了。" * 12]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    "Folder of a two-layer BERT with random weights and e5-small's tokenizer."
-    import torch
-    from transformers import BertConfig, BertModel
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = AutoTokenizer.from_pretrained("e5-small")
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, pad_token_id=1,
-                         max_position_embeddings=128)).save_pretrained(folder)
-    return folder
-
-
 def test_encoder_and_head_agree_with_torch():
     import torch
     encoder, tok = load_encoder(resolve("e5-small"))
@@ -164,3 +150,11 @@ def test_missing_extra():
             "except Exception as e:\n    print(type(e).__name__, e)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", env=os.environ | {"KERAS_BACKEND": "tensorflow"})
     assert done.stdout.startswith("MissingExtra") and "pip install 'ecom_nbdev[tf]'" in done.stdout, done.stdout + done.stderr
+
+
+def test_triton_is_loaded_before_tensorflow(tmp_path):
+    "PyTorch for NVIDIA GPUs brings Triton, which ends the process when TensorFlow was there first."
+    (tmp_path / "triton.py").write_text("import sys\nprint('triton first:', 'tensorflow' not in sys.modules)\n")
+    code = "from ecom_nbdev.theory.attention import load_keras; print(load_keras().config.backend())"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["triton first: True", "tensorflow"], done.stderr

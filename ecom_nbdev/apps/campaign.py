@@ -130,10 +130,11 @@ def current_trends(trends: pd.DataFrame, today: str, ahead: int = 14) -> pd.Data
     "Rows of `trends` (trend_id, text, start, end) valid on `today` (ISO date) or starting within `ahead` days; missing dates mean always."
     import pandas as pd
     from ecom_nbdev.apps.planning import as_day
+    from ecom_nbdev.apps.profile import read_times
     require_columns(trends, ["text"], "趋势表")
     day = as_day(today)
     def dates(column: str, default: str) -> pd.Series | pd.Timestamp:
-        return pd.to_datetime(trends[column], errors="coerce").fillna(pd.Timestamp(default)) if column in trends else pd.Timestamp(default)
+        return read_times(trends[column]).dt.tz_localize(None).fillna(pd.Timestamp(default)) if column in trends else pd.Timestamp(default)
     start, end = dates("start", "1970-01-01"), dates("end", "2200-01-01")
     keep = (start <= day + pd.Timedelta(days=ahead)) & (end >= day)
     return trends[keep] if hasattr(keep, "__len__") else trends

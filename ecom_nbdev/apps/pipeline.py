@@ -357,7 +357,8 @@ def newest_day(users: pd.DataFrame) -> str:
     "ISO date of the newest text of `users`; today's date when the table has no readable time."
     import datetime
     import pandas as pd
-    newest = pd.to_datetime(users["time"], errors="coerce", format="mixed").max() if "time" in users else None
+    from ecom_nbdev.apps.profile import read_times
+    newest = read_times(users["time"]).max() if "time" in users else None
     return datetime.date.today().isoformat() if newest is None or pd.isna(newest) else newest.date().isoformat()
 
 def hit_rate(found: pd.DataFrame, products: pd.DataFrame) -> dict:

@@ -160,11 +160,11 @@ def find_bursts(texts: pd.DataFrame, s: float = 3.0, gamma: float = 1.0, least: 
     import pandas as pd
     from scipy.sparse import csr_array
 
-    from ecom_nbdev.apps.profile import _times
+    from ecom_nbdev.apps.profile import read_times
     require_columns(texts, ["text", "time"], "文本表")
     if s <= 1 or gamma < 0 or not 0 < false_alarm < 1 or shuffles < 1:
         raise EcomError(f"热点的参数无效（s={s}，gamma={gamma}，false_alarm={false_alarm}，shuffles={shuffles}）：应有 s>1、gamma≥0、0<false_alarm<1、shuffles≥1。")
-    time = _times(texts["time"]).dt.tz_localize(None).dt.normalize()
+    time = read_times(texts["time"]).dt.tz_localize(None).dt.normalize()
     keep = time.notna() & texts["text"].notna()
     keep &= (time - time[keep].median()).abs() <= pd.Timedelta(days=3650)      # 一个写错的年份不能让每个词多出几万天
     empty = pd.DataFrame({"word": pd.Series(dtype=str), "start": pd.Series(dtype="datetime64[ns]"), "end": pd.Series(dtype="datetime64[ns]"),
@@ -273,7 +273,7 @@ def as_day(today: str) -> pd.Timestamp:
     day = pd.to_datetime(today, errors="coerce")
     if pd.isna(day):
         raise EcomError(f"日期 {today!r} 不能识别，请写成 2026-11-24 这样的形式。")
-    return day
+    return day.tz_convert(None) if day.tzinfo else day
 
 def campaign_calendar(today: str, days: int = 90) -> pd.DataFrame:
     """DataFrame[name, date, starts, ends, kind] of the festivals whose campaign falls in `today` (ISO date) and the `days` after it, by date.
@@ -315,11 +315,11 @@ def default_trends(today: str, texts: pd.DataFrame | None = None, days: int = 14
     "A trends table (trend_id, text, start, end): the calendar of `today` and the next `days`, and bursts of `texts` (text, time) up to `today`."
     import pandas as pd
 
-    from ecom_nbdev.apps.profile import _times
+    from ecom_nbdev.apps.profile import read_times
     tables = [calendar_trends(campaign_calendar(today, days))]
     if texts is not None:
         require_columns(texts, ["text", "time"], "文本表")
-        known = texts[_times(texts["time"]).dt.tz_localize(None) < as_day(today).normalize() + pd.Timedelta(days=1)]
+        known = texts[read_times(texts["time"]).dt.tz_localize(None) < as_day(today).normalize() + pd.Timedelta(days=1)]
         tables.insert(0, burst_trends(find_bursts(known)))
     tables = [t for t in tables if len(t)]
     return pd.concat(tables, ignore_index=True) if tables else calendar_trends(campaign_calendar(today, 0)[:0])

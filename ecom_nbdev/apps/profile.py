@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..core import Classifier, EcomError, Encoder, as_path, asset, require_columns, saved_folder, write_json, write_text
+from ..core import Classifier, EcomError, Encoder, as_path, asset, require_columns, saved_folder, whole, write_json, write_text
 from ..models import mask_personal
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ['clean', 'Lexicon', 'lexicon', 'clauses', 'Opinion', 'opinions_by_clause', 'opinions', 'polarity', 'aspect_label',
            'fit_noisy_or', 'AspectReader', 'aspect_card', 'check_opinions', 'opinions_by_llm', 'PriceSignal', 'budget',
            'price_signal', 'dislikes_in', 'Categories', 'default_categories', 'Evidence', 'Interest', 'AspectOpinion',
-           'Mention', 'UserProfile', 'read_rows', 'Profiler', 'profiles_to_json', 'profiles_from_json']
+           'Mention', 'UserProfile', 'read_rows', 'read_times', 'Profiler', 'profiles_to_json', 'profiles_from_json']
 
 # %% ../../nbs/apps/profile.ipynb #eb7b78c9
 _CONTACT = re.compile(
@@ -463,7 +463,7 @@ def _is_thing(name: str, kinds: Sequence[str]) -> bool:
     if any(k in name for k in kinds):
         return True
     import rjieba
-    words = rjieba.tag(name)
+    words = rjieba.tag(whole(name))
     (last, tag), first = words[-1], words[0][1]
     return tag[0] not in "rydpcmq" and first[0] not in "mr" and last not in ("出来", "起来", "下去", "过来", "回来", "一下")
 
@@ -696,8 +696,8 @@ def read_rows(df: pd.DataFrame, half_life_days: float = 90, now: str | datetime 
     if not isinstance(df, pd.DataFrame):
         raise EcomError(f"用户文本应当是 DataFrame（列 user_id、text、source、time），收到的是 {type(df).__name__}。")
     require_columns(df, ["user_id", "text"], "用户文本表")
-    times = pd.Series(pd.NaT, index=range(len(df)), dtype="datetime64[ns, UTC]") if "time" not in df else _times(df["time"].reset_index(drop=True))
-    newest = times.max() if now is None else _times(pd.Series([now])).iloc[0]
+    times = pd.Series(pd.NaT, index=range(len(df)), dtype="datetime64[ns, UTC]") if "time" not in df else read_times(df["time"].reset_index(drop=True))
+    newest = times.max() if now is None else read_times(pd.Series([now])).iloc[0]
     if now is not None and newest is pd.NaT:
         raise EcomError(f"now={now!r} 不是能识别的时间，请写成例如 2026-11-24。")
     notes, rows, users = _time_notes(df, times), [], []
@@ -716,9 +716,11 @@ def read_rows(df: pd.DataFrame, half_life_days: float = 90, now: str | datetime 
         rows.append(_Row(at, name, text, kind, time.strftime("%Y-%m-%d %H:%M:%S") if dated else None, weight, age if dated else 0.0))
     return rows, list(dict.fromkeys(users)), notes
 
-def _times(column: pd.Series) -> pd.Series:
-    "UTC times; what cannot be read, plain numbers, and years before 1900 or after 2199 become NaT."
+def read_times(column: pd.Series) -> pd.Series:
+    "UTC times of any spellings, Chinese ones too; what cannot be read, plain numbers, and years before 1900 or after 2199 become NaT. `EcomError` for two columns of one name."
     import pandas as pd
+    if column.ndim > 1:
+        raise EcomError(f"表里有 {column.shape[1]} 列都叫 {column.columns[0]}：请只留一列。")
     texts = column.map(lambda v: str(v).strip().replace("年", "-").replace("月", "-").replace("日", " ") if v == v and v is not None and not isinstance(v, (int, float)) else None)
     found = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True)
     return found.where(found.between(pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC"))).astype("datetime64[ns, UTC]")

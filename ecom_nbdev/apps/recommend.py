@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from .behaviour import CoOccurrence, histories_of
-from ..core import EcomError, Encoder, atomic_path, changed, guard, make_folder, progress, require_columns, write_json, write_table
+from ..core import EcomError, Encoder, atomic_path, changed, guard, make_folder, progress, require_columns, whole, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -567,7 +567,7 @@ def _join(parts: Sequence[Path], out: Path) -> None:
 def usable_rows(table: pd.DataFrame, key: str, text: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     "(rows with an id of their own and a text, notes on the others); `EcomError` when none is left."
     require_columns(table, [key, text], where)
-    table = changed(table, lambda v: v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else v)      # Parquet 的二进制列
+    table = changed(table, lambda v: whole(v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else v))      # Parquet 的二进制列
     empty = table[text].isna() | (table[text].astype(str).str.strip() == "") | table[key].isna()
     twice = table[key].astype(str).duplicated() & ~empty
     notes = [f"{where}有 {n} 行{why}，未使用：第 {'、'.join(str(i + 1) for i in np.flatnonzero(mask)[:5])} 行。"
