@@ -29,11 +29,12 @@ test: setup lint notebooks
 test-systems: setup
 	@$(BIN)/python -m pytest -q @tests/systems.txt
 
-# 要 NVIDIA GPU：带 gpu 标记的笔记本；量向量、预测与训练（显存有上限），再与 bench/pinned.json 比较
+# 要 NVIDIA GPU：带 gpu 标记的笔记本；量向量、预测与训练（显存有上限），与 bench/pinned.json 比较；再与 Hugging Face 的 Trainer 比训练的快慢
 test-gpu: setup
 	@$(BIN)/python scripts/notebooks.py --check --flag gpu
 	@$(BIN)/python bench/gpu.py --device cuda --max-gb $(GPU_GB)
 	@$(BIN)/python bench/pinned.py gpu
+	@$(BIN)/python bench/gpu_training.py --part encode train --seeds 1
 
 # 记录下来的结果还在固定的范围里吗（不要 GPU，也不重跑）
 pinned: setup

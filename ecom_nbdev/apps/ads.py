@@ -156,7 +156,7 @@ class AdMatcher:
         table, self.notes = usable_rows(ads, "ad_id", "text", "广告表")
         self.ads, self.rejects_ = self._lawful(table)
         self.ids = self.ads["ad_id"].astype(str).tolist()
-        self.categories = self.ads["category"].fillna("").astype(str).tolist() if "category" in self.ads else [""] * len(self.ads)
+        self.categories = self.ads["category"].astype(object).fillna("").astype(str).tolist() if "category" in self.ads else [""] * len(self.ads)
         self.bids, self.budgets = self._money("bid", 1.0), self._money("budget", np.inf)
         self.targeting = Targeting.of(self.ads)
         self.texts = [ad_text(r) for r in self.ads.to_dict("records")]

@@ -311,7 +311,7 @@ class Recommender:
         n = len(self.items)
         def numbers(name: str) -> np.ndarray:
             return pd.to_numeric(self.items[name], errors="coerce").to_numpy(float) if name in self.items else np.full(n, np.nan)
-        self.categories = self.items["category"].fillna("").astype(str).tolist() if "category" in self.items else [""] * n
+        self.categories = self.items["category"].astype(object).fillna("").astype(str).tolist() if "category" in self.items else [""] * n
         self._kind, self._kinds = pd.factorize(np.array(self.categories, object))
         self.prices, self.stocks = numbers("price"), np.nan_to_num(numbers("stock"), nan=1.0)
         ranks = pd.Series(self.prices).groupby(self.categories).rank(pct=True).fillna(0.5)
