@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ['KINDS', 'EXTRAS', 'COLUMNS', 'licence_name', 'declared', 'licence_of', 'licences']
 
 # %% ../../nbs/tools/licences.ipynb #ac00e405
-KINDS = ("宽松", "弱传染", "传染", "不明")
+KINDS = ("宽松", "弱传染", "传染", "专有", "不明")
 _NAMES = ((r"mozilla|mpl", "MPL-2.0"), (r"affero|agpl", "AGPL"), (r"lesser|lgpl", "LGPL"), (r"\bgpl|gnu general", "GPL"), (r"apache", "Apache-2.0"),
           (r"0bsd", "0BSD"), (r"2-clause", "BSD-2-Clause"), (r"bsd", "BSD-3-Clause"), (r"mit-cmu|hpnd", "MIT-CMU"), (r"mit-0", "MIT-0"), (r"\bmit\b", "MIT"),
-          (r"isc", "ISC"), (r"cnri", "CNRI-Python"), (r"psf|python software", "PSF-2.0"), (r"zlib", "Zlib"), (r"cc0|unlicense|public domain", "公有领域"), (r"bsl-1|boost", "BSL-1.0"))
-_KIND = {"MPL-2.0": 1, "LGPL": 1, "GPL": 2, "AGPL": 2}
+          (r"isc", "ISC"), (r"cnri", "CNRI-Python"), (r"psf|python software", "PSF-2.0"), (r"zlib", "Zlib"), (r"cc0|unlicense|public domain", "公有领域"), (r"bsl-1|boost", "BSL-1.0"), (r"nvidia|proprietary", "专有"))
+_KIND = {"MPL-2.0": 1, "LGPL": 1, "GPL": 2, "AGPL": 2, "专有": 3}
 
 def licence_name(text: str) -> str:
     "One of the usual short names for a licence as packages write it, or the empty string when it is none of them."
@@ -40,9 +40,9 @@ def licence_of(text: str) -> tuple[str, str]:
     "(licence by its usual names, one of `KINDS`) of a declaration: AND takes the strictest part, OR the mildest."
     def grade(part: str) -> tuple[str, int]:
         name = licence_name(part)
-        return name or part.strip(), _KIND.get(name, 0) if name else 3
+        return name or part.strip(), _KIND.get(name, 0) if name else len(KINDS) - 1
     either = []
-    for branch in re.split(r"\bOR\b", text):
+    for branch in re.split(r"\bOR\b", text.replace("Other/Proprietary", "Proprietary")):
         parts = list(dict.fromkeys(grade(p) for p in re.split(r"\bAND\b|/", branch)))
         either.append((" AND ".join(name for name, _ in parts), max(k for _, k in parts)))
     name = " OR ".join(dict.fromkeys(name for name, _ in either))
