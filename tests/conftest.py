@@ -1,6 +1,7 @@
 """Shared by the tests: the `ecom` command as a stranger runs it, in a process of its own."""
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+with contextlib.suppress(ImportError):        # before a test imports TensorFlow, see `ecom_nbdev.core.require`
+    import triton  # noqa: F401
 
 
 def pytest_configure(config: pytest.Config) -> None:
