@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 import torch
-from common import median, report
+from common import median, report, timed
 from train import part, random_bert
 
 from ecom_nbdev.classify import TextClassifier, add_lora, set_dropout
@@ -189,14 +189,9 @@ def memory_rows(batch: int = 16) -> list[dict]:
     for model, mode, bits in STEPS:
         clear()
         net = network(model, mode, bits)
-        optimizer, seconds = optimizer_of(net), []
-        for _ in range(6):
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            step(net, optimizer, batch, LENGTH, bits)
-            torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - start)
-        said, s = memory(model, mode, batch, LENGTH, bits), median(seconds[1:])
+        optimizer = optimizer_of(net)
+        seconds = timed(lambda net=net, optimizer=optimizer, bits=bits: (step(net, optimizer, batch, LENGTH, bits), torch.cuda.synchronize()), 5)
+        said, s = memory(model, mode, batch, LENGTH, bits), median(seconds)
         rows.append({"part": "memory", "model": model, "mode": mode, "bits": bits, "batch": batch, "length": LENGTH, "gb": round(peak_gb(), 2), "said": round(said.total, 2),
                      "ratio": round(said.total / peak_gb(), 3), "activations_said": round(said.activations, 2), "ms": round(1e3 * s, 1),
                      "share_of_peak": round(step_flops(model, mode, batch, LENGTH) / s / rate / 1e12, 3)})
@@ -237,12 +232,7 @@ def encode_rows(n: int | None) -> list[dict]:
     for what, job in jobs.items():
         job()
         clear()
-        found = []
-        for _ in range(3):
-            start = time.perf_counter()
-            job()
-            found.append(time.perf_counter() - start)
-        rows.append({"part": "encode", "what": what, "texts": len(texts), "texts_s": round(len(texts) / median(found), 1), "gb": round(peak_gb(), 2)})
+        rows.append({"part": "encode", "what": what, "texts": len(texts), "texts_s": round(len(texts) / median(timed(job, 3, 0)), 1), "gb": round(peak_gb(), 2)})
         print(rows[-1], flush=True)
     return rows
 
