@@ -4,6 +4,8 @@ LLM ?= qwen2.5-1.5b
 OUT ?= out/demo
 GPU_GB ?= 8
 BIN := .venv/bin
+# 字节码存下来：不存时每个进程都要重新编译几千个模块（bench/startup.py 量过）
+export PYTHONDONTWRITEBYTECODE :=
 EXTRAS ?= dev,docs,llm,tf,onnx,tools,train,serve,privacy,explain,audio,scale
 
 .PHONY: help setup demo test test-gpu test-systems lint notebooks execute nightly site docs ledger pinned dist smoke resolve release audit sbom workflows constraints clean
