@@ -20,16 +20,21 @@ from ecom_nbdev.core import set_threads
 LENGTHS, BATCHES = (16, 32, 64, 128, 256), (4, 16)
 
 
-def encoder(mode: str):
-    "e5-small of which the weights of `mode` are trained, with a head for two classes: (network, head)."
-    import copy
-    net = copy.deepcopy(base_encoder("e5-small", "cpu")[0]).train()
+def train_only(net, mode: str) -> None:
+    "Let the weights of `mode` of a BERT be trained, and no others; LoRA of rank 16 is put in."
     net.requires_grad_(mode == "full")
     if mode == "half":
         for layer in net.encoder.layer[len(net.encoder.layer) // 2:]:
             layer.requires_grad_(True)
     if mode == "lora":
         add_lora(net, 16, 0)
+
+
+def encoder(mode: str):
+    "e5-small of which the weights of `mode` are trained, with a head for two classes: (network, head)."
+    import copy
+    net = copy.deepcopy(base_encoder("e5-small", "cpu")[0]).train()
+    train_only(net, mode)
     return net, torch.nn.Linear(net.config.hidden_size, 2)
 
 

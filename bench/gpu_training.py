@@ -17,9 +17,10 @@ import time
 import numpy as np
 import torch
 from common import median, report, timed
+from compute import train_only
 from train import part, random_bert
 
-from ecom_nbdev.classify import TextClassifier, add_lora, set_dropout
+from ecom_nbdev.classify import TextClassifier, set_dropout
 from ecom_nbdev.compute import largest_batch, memory, step_flops
 from ecom_nbdev.core import set_threads
 from ecom_nbdev.cost import SHAPES, forward_flops, shape_of
@@ -156,16 +157,12 @@ def network(model: str, mode: str, bits: int):
             net = BertModel(BertConfig(vocab_size=shape.vocab, hidden_size=shape.d, num_hidden_layers=shape.layers, num_attention_heads=shape.d // 64, intermediate_size=shape.d_ff), add_pooling_layer=False)
     net.train()
     set_dropout(net, 0.0)
-    net.requires_grad_(mode == "full")
-    if mode == "half":
-        for layer in net.encoder.layer[shape.layers // 2:]:
-            layer.requires_grad_(True)
-    if mode == "lora":
-        if shape.gated:
-            from peft import LoraConfig, inject_adapter_in_model
-            inject_adapter_in_model(LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"), net)
-        else:
-            add_lora(net, 16, 0)
+    if shape.gated and mode == "lora":
+        from peft import LoraConfig, inject_adapter_in_model
+        net.requires_grad_(False)
+        inject_adapter_in_model(LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"), net)
+    else:
+        train_only(net, mode)
     return net.cuda()
 
 

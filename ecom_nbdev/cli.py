@@ -120,12 +120,14 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
     "训练文本分类器；留出 10 % 测试，与字符 TF-IDF + LinearSVC 比较。"
     import shutil
 
+    from ecom_nbdev.core import check_writable
+    if out.exists() and not out.is_dir():
+        raise EcomError(f"--out {out} 是一个文件，请给出文件夹。")
+    check_writable(out / "classifier.json")
+    table, rejected = read_input(reviews, text, [text, label], out)
     from ecom_nbdev.apps.pipeline import split_reviews
     from ecom_nbdev.classify import CharModel, TextClassifier
     from ecom_nbdev.training import draw_curve
-    table, rejected = read_input(reviews, text, [text, label], out)
-    if out.exists() and not out.is_dir():
-        raise EcomError(f"--out {out} 是一个文件，请给出文件夹。")
     parts = split_reviews(table.rename(columns={text: "text", label: "label"}), seed)
     (Xt, yt), (Xv, yv), (Xs, ys) = (parts[s] for s in ("train", "valid", "test"))
     clf = TextClassifier(model=model, mode=mode.value, backend=backend.value, epochs=epochs, seed=seed, lexical=True, checkpoint=out / "checkpoint")
@@ -145,7 +147,9 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
 def predict(texts: Annotated[Path, typer.Argument(help="待预测的文本表。")], out: Annotated[Optional[Path], typer.Option("--out", help="输出文件；不给就印出来。")] = None,  # noqa: UP007
             model: Annotated[str, typer.Option(help="ecom train 写的文件夹，或随包的 sentiment。")] = "sentiment", text: TextColumn = "text", as_json: Json = False) -> None:
     "给每行文本一个标签与概率。"
-    from ecom_nbdev.core import write_table
+    from ecom_nbdev.core import check_writable, write_table
+    if out:
+        check_writable(out)
     table, rejected = read_input(texts, text, [text], out)          # before the model: a wrong file is told at once
     from ecom_nbdev.classify import TextClassifier
     clf = TextClassifier.load(model)
@@ -182,7 +186,8 @@ def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_i
             as_json: Json = False) -> None:
     "每个用户一份画像：兴趣、各方面的评价、提到的品牌、价格敏感度，条条有出处。"
     import pandas as pd
-    from ecom_nbdev.core import write_json, write_table
+    from ecom_nbdev.core import check_writable, write_json, write_table
+    check_writable(out)
     added = ""
     if store:
         from ecom_nbdev.apps.store import ProfileStore
@@ -221,7 +226,8 @@ def recommend(users: Users, products: Annotated[Path, typer.Option("--products",
               text: TextColumn = "text", as_json: Json = False) -> None:
     "按画像与商品文字的相近程度（有互动表时加上一起买过的程度）推荐，每件有理由。"
     from ecom_nbdev.apps.recommend import Recommender
-    from ecom_nbdev.core import write_table
+    from ecom_nbdev.core import check_writable, write_table
+    check_writable(out)
     catalogue, bad = side_table(products, "title", ["item_id", "title"], out)
     bought, lost = side_table(interactions, "item_id", ["user_id", "item_id"], out) if interactions else (None, 0)
     profiles, rejected = load_profiles(users, text, out, catalogue)
@@ -236,7 +242,8 @@ def ads(users: Users, ads: Annotated[Path, typer.Option("--ads", help="广告表
         k: Annotated[int, typer.Option(help="每个用户几条。", min=1)] = 3, text: TextColumn = "text", as_json: Json = False) -> None:
     "为每个用户匹配广告：相近程度、点击率、出价、预算与频次。"
     from ecom_nbdev.apps.ads import AdMatcher
-    from ecom_nbdev.core import write_table
+    from ecom_nbdev.core import check_writable, write_table
+    check_writable(out)
     table, bad = side_table(ads, "text", ["ad_id", "text"], out)
     profiles, rejected = load_profiles(users, text, out)
     matcher = AdMatcher().fit(table)
@@ -254,9 +261,11 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
              text: TextColumn = "text", as_json: Json = False) -> None:
     "分人群、选热点与商品、写文案；过不了事实与广告法检查的不放行。"
     from ecom_nbdev.apps.campaign import CampaignPlanner
+    from ecom_nbdev.core import check_writable
     from ecom_nbdev.generate import CHANNELS
     if wrong := set(channel or ()) - set(CHANNELS):
         raise EcomError(f"--channel {wrong.pop()} 无效：只能是 {'、'.join(CHANNELS)}。")
+    check_writable(out)
     model = None
     if llm != "none":
         from ecom_nbdev.models import load_llm
@@ -360,8 +369,9 @@ def redact(texts: Annotated[Path, typer.Argument(help="含有个人信息的表�
            kinds: Annotated[Optional[list[str]], typer.Option("--kind", help="只遮这一种，如 PHONE；可以写几次。")] = None,  # noqa: UP007
            restore: Annotated[bool, typer.Option("--restore", help="反过来：用 --key 把假名换回原值。")] = False, as_json: Json = False) -> None:
     "遮住一列文本里的个人信息：电话、证件、银行卡、地址、姓名、邮箱、微信、QQ、车牌、订单号、快递单号。"
-    from ecom_nbdev.core import write_table
+    from ecom_nbdev.core import check_writable, write_table
     from ecom_nbdev.privacy import Pseudonyms, redact_table
+    check_writable(out)
     if restore and (key is None or not key.is_file()):
         raise EcomError("--restore 要用当初的钥匙文件：请给 --key，并确认文件还在。")
     table, rejected = read_input(texts, text, [text], out)
@@ -485,8 +495,9 @@ def data_list(as_json: Json = False) -> None:
 @command(data_app, "get")
 def data_get(name: Annotated[str, typer.Argument(help="数据集名。")], out: Out, split: Annotated[Optional[str], typer.Option(help="train、valid 或 test。")] = None) -> None:  # noqa: UP007
     "把一个数据集写成文件（留在你的电脑上；请遵守它的许可）。"
-    from ecom_nbdev.core import write_table
+    from ecom_nbdev.core import check_writable, write_table
     from ecom_nbdev.data import load
+    check_writable(out)
     table = load(name, split)
     finish(f"{name} 的 {len(table)} 行，写到 {write_table(out, table)}", 0, None)
 
@@ -552,7 +563,7 @@ def book(folder: Annotated[Path, typer.Argument(help="抄到哪个文件夹。")
 # %% ../nbs/apps/cli.ipynb #5db62cfc
 @command(app, "doctor")
 def doctor(as_json: Json = False) -> None:
-    "检查这台机器：Python、核数、内存、磁盘、依赖、权重、GPU、网络来源。"
+    "检查这台机器：Python、核数、内存、磁盘、字节码、依赖、权重、GPU、网络来源。"
     import os
     import platform
     import shutil
@@ -569,6 +580,7 @@ def doctor(as_json: Json = False) -> None:
     if sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
         gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
         rows.append(("内存", f"{gb:.1f} GB", "可用" if gb > 3.5 else "1.5B 模型需要约 4 GB"))
+    rows.append(("字节码", "不保存", "每次启动都重新编译，约慢一倍：去掉环境变量 PYTHONDONTWRITEBYTECODE") if sys.dont_write_bytecode else ("字节码", "保存", "可用"))
     free = shutil.disk_usage(cache_dir()).free / 1e9
     rows.append(("缓存磁盘", f"{free:.1f} GB 空闲", "可用" if free > 2 else "不足 2 GB，放不下 1.5B 模型"))
     rows += [(p, installed(p), "extra: llm" if p == "xllamacpp" else "") for p in ("torch", "transformers", "scikit-learn", "lancedb", "rjieba", "xllamacpp")]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['EcomError', 'MissingExtra', 'readable', 'require', 'Encoder', 'Classifier', 'ChatModel', 'n_threads', 'set_threads',
            'peak_mb', 'cache_dir', 'as_path', 'asset', 'bench_record', 'guard', 'unguard', 'whole', 'changed',
-           'make_folder', 'refusals', 'workspace', 'atomic_path', 'saved_folder', 'write_text', 'write_json',
-           'write_table', 'progress', 'require_columns']
+           'make_folder', 'refusals', 'workspace', 'atomic_path', 'saved_folder', 'check_writable', 'write_text',
+           'write_json', 'write_table', 'progress', 'require_columns']
 
 # %% ../nbs/practice/core.ipynb #0f3d1445
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -280,6 +280,7 @@ def workspace(path: str | os.PathLike) -> Iterator[Path]:
     next call for the same `path`. `EcomError` where the disk refuses."""
     import shutil
     path = Path(path)
+    as_path(path, "输出")
     make_folder(path.parent)
     try:
         held, folder = _claim(path)
@@ -320,6 +321,13 @@ def saved_folder(folder: str | os.PathLike, last: str, stale: Iterable[str] = ()
             (folder / name).unlink(missing_ok=True)
         for file in sorted(made.iterdir(), key=lambda f: (f.name == last, f.name)):
             _into_place(file, folder / file.name)
+
+def check_writable(path: str | os.PathLike) -> Path:
+    "Refuse a `path` that no file can be written to before long work begins, not after it: `EcomError`. What lies there stays; the folder it is to lie in is made."
+    if as_path(path, "输出").is_dir():
+        raise EcomError(f"输出 {path} 是文件夹：请给出文件名。")
+    with workspace(path):
+        return Path(path)
 
 def write_text(path: str | os.PathLike, text: str) -> Path:
     "Write UTF-8 `text` to `path` atomically and return the path."

@@ -317,7 +317,7 @@ def test_kept_and_rejected_rows_are_all_rows(lines):
     assert got is REFUSED or len(got[0]) + len(got[1]) == len(lines)
 
 
-WRITERS = {"core.write_text": "文", "core.write_json": {"a": 1}, "core.write_table": pd.DataFrame({"a": [1]}), "core.make_folder": None}
+WRITERS = {"core.write_text": "文", "core.write_json": {"a": 1}, "core.write_table": pd.DataFrame({"a": [1]}), "core.make_folder": None, "core.check_writable": None}
 
 
 @holds(*WRITERS, "core.atomic_path", n=40, name=paths, which=st.sampled_from(sorted(WRITERS)))
@@ -328,7 +328,7 @@ def test_a_path_is_written_or_refused(name, which):
         if not os.path.isabs(name) and ".." not in name and name:
             value = WRITERS[which]
             got = promised(fetch(which), folder / name, *([] if value is None else [value]))
-            assert got is REFUSED or Path(got).exists()
+            assert got is REFUSED or Path(got).exists() == (which != "core.check_writable")
     in_folder(write)
 
 

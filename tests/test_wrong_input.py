@@ -154,11 +154,27 @@ def test_usage(ecom, tmp_path):
     assert "退出码" in ecom("--help").out
 
 
-def test_out_that_cannot_be_written(ecom, reviews, tmp_path):
+OUTS = {"train": ("{table}",), "predict": ("{table}",), "profile": ("{table}",), "redact": ("{table}",), "recommend": ("--users", "{table}", "--products", "{table}"),
+        "ads": ("--users", "{table}", "--ads", "{table}"), "campaign": ("--users", "{table}", "--products", "{table}", "--trends", "{table}"), "data get": ("products",), "demo": ()}
+
+
+@pytest.mark.parametrize("command", OUTS)
+def test_out_that_cannot_be_written(reviews, tmp_path, command):
+    "It is told before any model is loaded, and nothing is left."
+    (tmp_path / "file").write_text("x")
+    args = [*command.split(), *(a.format(table=reviews) for a in OUTS[command]), "--out", str(tmp_path / "file" / "run" / "p.csv")]
+    code = "import sys\nfrom ecom_nbdev.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "无法建立" in done.stderr and "file" in done.stderr, done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "reviews.csv"]
+
+
+def test_out_of_the_wrong_kind(ecom, reviews, tmp_path):
     (tmp_path / "file").write_text("x")
     one_sentence(ecom("demo", "--out", tmp_path / "file"), "文件")
-    one_sentence(ecom("predict", reviews, "--out", tmp_path / "file" / "p.csv"), "file", "无法建立")
-    one_sentence(ecom("demo", "--out", tmp_path / "file" / "run"), "file", "无法建立")
+    one_sentence(ecom("train", reviews, "--out", tmp_path / "file"), "文件")
+    one_sentence(ecom("predict", reviews, "--out", tmp_path), "文件夹", "文件名")
+    one_sentence(ecom("predict", reviews, "--out", "/dev/null"), "设备")
 
 
 def test_nothing_heavy_is_imported_at_the_start():
