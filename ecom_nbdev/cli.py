@@ -261,11 +261,14 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
              text: TextColumn = "text", as_json: Json = False) -> None:
     "分人群、选热点与商品、写文案；过不了事实与广告法检查的不放行。"
     from ecom_nbdev.apps.campaign import CampaignPlanner
+    from ecom_nbdev.apps.planning import as_day
     from ecom_nbdev.core import check_writable
     from ecom_nbdev.generate import CHANNELS
     if wrong := set(channel or ()) - set(CHANNELS):
         raise EcomError(f"--channel {wrong.pop()} 无效：只能是 {'、'.join(CHANNELS)}。")
     check_writable(out)
+    if today:
+        as_day(today)
     model = None
     if llm != "none":
         from ecom_nbdev.models import load_llm

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["ECOM_VECTORS"] = str(Path(config.vectors) / "vectors.db")
 
 
-LONG = ("test_scale", "test_training", "test_wheel", "test_serve", "test_site")
+LONG = ("test_scale", "test_training", "test_faults", "test_wrong_input", "test_wheel", "test_serve", "test_site", "test_pipeline", "test_compat")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,8 @@ import sys
 import pandas as pd
 import pytest
 
-from ecom_nbdev.core import asset
+from ecom_nbdev.apps.pipeline import MarketingPipeline
+from ecom_nbdev.core import EcomError, asset
 
 
 def one_sentence(done, *words: str) -> None:
@@ -167,6 +168,15 @@ def test_out_that_cannot_be_written(reviews, tmp_path, command):
     done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "无法建立" in done.stderr and "file" in done.stderr, done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "reviews.csv"]
+
+
+def test_date_that_is_none_is_told_first(reviews, tmp_path):
+    args = ["campaign", "--users", str(reviews), "--products", str(reviews), "--trends", str(reviews), "--out", str(tmp_path / "c.json"), "--today", "2026-13-40"]
+    code = "import sys\nfrom ecom_nbdev.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "2026-13-40" in done.stderr and "2026-11-24" in done.stderr, done.stderr
+    with pytest.raises(EcomError, match="2026-13-40"):
+        MarketingPipeline(tmp_path / "run", today="2026-13-40")
 
 
 def test_out_of_the_wrong_kind(ecom, reviews, tmp_path):

@@ -200,6 +200,9 @@ class MarketingPipeline:
     """
     def __init__(self, out: str | os.PathLike, llm: str = "none", k: int = 10, ads_k: int = 3, today: str | None = None,
                  on_stage: Callable[[str, float], None] | None = None):
+        from ecom_nbdev.apps.planning import as_day
+        if today:
+            as_day(today)
         self.out, self.llm, self.k, self.ads_k, self.today, self.on_stage = Path(out), llm, k, ads_k, today, on_stage
         self.inputs, self.train = {}, True
 
