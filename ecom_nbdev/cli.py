@@ -123,7 +123,7 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
     from ecom_nbdev.core import check_writable
     if out.exists() and not out.is_dir():
         raise EcomError(f"--out {out} 是一个文件，请给出文件夹。")
-    check_writable(out / "classifier.json")
+    check_writable(out / "classifier.json" if out.is_dir() else out)
     table, rejected = read_input(reviews, text, [text, label], out)
     from ecom_nbdev.apps.pipeline import split_reviews
     from ecom_nbdev.classify import CharModel, TextClassifier

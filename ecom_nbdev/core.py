@@ -280,7 +280,7 @@ def workspace(path: str | os.PathLike) -> Iterator[Path]:
     next call for the same `path`. `EcomError` where the disk refuses."""
     import shutil
     path = Path(path)
-    as_path(path, "输出")
+    as_path(path, "输出")                                  # a device is not replaced by a file
     make_folder(path.parent)
     try:
         held, folder = _claim(path)

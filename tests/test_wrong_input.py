@@ -183,6 +183,8 @@ def test_out_of_the_wrong_kind(ecom, reviews, tmp_path):
     (tmp_path / "file").write_text("x")
     one_sentence(ecom("demo", "--out", tmp_path / "file"), "文件")
     one_sentence(ecom("train", reviews, "--out", tmp_path / "file"), "文件")
+    one_sentence(ecom("train", reviews, "--out", tmp_path / "clf"), "label")
+    assert not (tmp_path / "clf").exists(), "a wrong table leaves no empty folder"
     one_sentence(ecom("predict", reviews, "--out", tmp_path), "文件夹", "文件名")
     one_sentence(ecom("predict", reviews, "--out", "/dev/null"), "设备")
 
