@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 
 import typer
 
-from .core import EcomError
+from .core import EcomError, check_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +38,16 @@ __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn'
            'book', 'doctor', 'bench', 'main']
 
 # %% ../nbs/apps/cli.ipynb #7e0d7711
-def command(group: typer.Typer, name: str) -> Callable[[Callable], Callable]:
-    "Register a function as the command `name` of `group`; an `EcomError`, or a file that the system refuses, becomes one sentence and its exit code."
+def command(group: typer.Typer, name: str, to_file: bool = False) -> Callable[[Callable], Callable]:
+    """Register a function as the command `name` of `group`; an `EcomError`, or a file that the system refuses, becomes one sentence and its exit code.
+
+    `to_file`: its option `out` names a file; one that cannot be written is told before any work."""
     def wrap(f: Callable) -> Callable:
         @functools.wraps(f)
         def run(*args: Any, **kw: Any) -> Any:
             try:
+                if to_file and kw["out"]:
+                    check_writable(kw["out"])
                 return f(*args, **kw)
             except EcomError as e:
                 typer.echo(f"错误：{e}", err=True)
@@ -120,7 +124,6 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
     "训练文本分类器；留出 10 % 测试，与字符 TF-IDF + LinearSVC 比较。"
     import shutil
 
-    from ecom_nbdev.core import check_writable
     if out.exists() and not out.is_dir():
         raise EcomError(f"--out {out} 是一个文件，请给出文件夹。")
     check_writable(out / "classifier.json" if out.is_dir() else out)
@@ -143,13 +146,11 @@ def train(reviews: Annotated[Path, typer.Argument(help="带标签的评论表。
         typer.echo(json.dumps(metrics, ensure_ascii=False))
     finish(f"测试准确率 {metrics['test_accuracy']:.1%}（基线 {metrics['baseline_accuracy']:.1%}，{len(Xs)} 条），分类器在 {out}", rejected, out)
 
-@command(app, "predict")
+@command(app, "predict", to_file=True)
 def predict(texts: Annotated[Path, typer.Argument(help="待预测的文本表。")], out: Annotated[Optional[Path], typer.Option("--out", help="输出文件；不给就印出来。")] = None,  # noqa: UP007
             model: Annotated[str, typer.Option(help="ecom train 写的文件夹，或随包的 sentiment。")] = "sentiment", text: TextColumn = "text", as_json: Json = False) -> None:
     "给每行文本一个标签与概率。"
-    from ecom_nbdev.core import check_writable, write_table
-    if out:
-        check_writable(out)
+    from ecom_nbdev.core import write_table
     table, rejected = read_input(texts, text, [text], out)          # before the model: a wrong file is told at once
     from ecom_nbdev.classify import TextClassifier
     clf = TextClassifier.load(model)
@@ -180,14 +181,13 @@ def side_table(path: Path, text: str, needed: list[str], out: Path) -> tuple:
     "A second input table (products, ads, trends); its rejects are named after it, not after the output."
     return read_input(path, text, needed, out.with_name(f"{out.name}.{path.stem}"))
 
-@command(app, "profile")
+@command(app, "profile", to_file=True)
 def profile(texts: Annotated[Path, typer.Argument(help="用户文本表（user_id,text,source,time）。")], out: Out, text: TextColumn = "text",
             store: Annotated[Optional[Path], typer.Option(help="画像库的文件夹：存下文本，下次只读新来的；写出库里所有用户的画像。")] = None,  # noqa: UP007
             as_json: Json = False) -> None:
     "每个用户一份画像：兴趣、各方面的评价、提到的品牌、价格敏感度，条条有出处。"
     import pandas as pd
-    from ecom_nbdev.core import check_writable, write_json, write_table
-    check_writable(out)
+    from ecom_nbdev.core import write_json, write_table
     added = ""
     if store:
         from ecom_nbdev.apps.store import ProfileStore
@@ -219,15 +219,14 @@ def forget(user: Annotated[str, typer.Argument(help="用户编号。")], store: 
         raise EcomError(f"画像库 {store} 里没有用户 {user}：请检查编号。")
     finish(f"用户 {user} 的 {rows} 行已从 {store} 抹去", 0, None)
 
-@command(app, "recommend")
+@command(app, "recommend", to_file=True)
 def recommend(users: Users, products: Annotated[Path, typer.Option("--products", help="商品表（item_id,title,…）。")], out: Out,
               k: Annotated[int, typer.Option(help="每个用户几件。", min=1)] = 10,
               interactions: Annotated[Optional[Path], typer.Option(help="互动表（user_id,item_id,time）：买过的东西一起算，不再推。")] = None,  # noqa: UP007
               text: TextColumn = "text", as_json: Json = False) -> None:
     "按画像与商品文字的相近程度（有互动表时加上一起买过的程度）推荐，每件有理由。"
     from ecom_nbdev.apps.recommend import Recommender
-    from ecom_nbdev.core import check_writable, write_table
-    check_writable(out)
+    from ecom_nbdev.core import write_table
     catalogue, bad = side_table(products, "title", ["item_id", "title"], out)
     bought, lost = side_table(interactions, "item_id", ["user_id", "item_id"], out) if interactions else (None, 0)
     profiles, rejected = load_profiles(users, text, out, catalogue)
@@ -237,13 +236,12 @@ def recommend(users: Users, products: Annotated[Path, typer.Option("--products",
         show(found, True)
     finish(f"{len(profiles)} 个用户、{len(found)} 条推荐，写到 {out}", rejected + bad + lost, out if rejected else f"{out}.{products.stem if bad else interactions and interactions.stem}")
 
-@command(app, "ads")
+@command(app, "ads", to_file=True)
 def ads(users: Users, ads: Annotated[Path, typer.Option("--ads", help="广告表（ad_id,text,bid,budget,…）。")], out: Out,
         k: Annotated[int, typer.Option(help="每个用户几条。", min=1)] = 3, text: TextColumn = "text", as_json: Json = False) -> None:
     "为每个用户匹配广告：相近程度、点击率、出价、预算与频次。"
     from ecom_nbdev.apps.ads import AdMatcher
-    from ecom_nbdev.core import check_writable, write_table
-    check_writable(out)
+    from ecom_nbdev.core import write_table
     table, bad = side_table(ads, "text", ["ad_id", "text"], out)
     profiles, rejected = load_profiles(users, text, out)
     matcher = AdMatcher().fit(table)
@@ -253,7 +251,7 @@ def ads(users: Users, ads: Annotated[Path, typer.Option("--ads", help="广告表
         show(found, True)
     finish(f"{len(found)} 条投放，{len(matcher.rejects_)} 条广告不合规未投，写到 {out}", rejected + bad, out if rejected else f"{out}.{ads.stem}")
 
-@command(app, "campaign")
+@command(app, "campaign", to_file=True)
 def campaign(users: Users, products: Annotated[Path, typer.Option("--products", help="商品表。")], trends: Annotated[Path, typer.Option("--trends", help="趋势表（text,start,end）。")],
              out: Out, llm: Annotated[str, typer.Option(help="qwen2.5-1.5b、qwen2.5-0.5b、.gguf 路径、openai:模型名，或 none（模板）。")] = "none",
              brief: Annotated[str, typer.Option(help="活动要求，写进提示词。")] = "", today: Annotated[Optional[str], typer.Option(help="日期，如 2026-11-24；默认今天。")] = None,  # noqa: UP007
@@ -262,11 +260,9 @@ def campaign(users: Users, products: Annotated[Path, typer.Option("--products", 
     "分人群、选热点与商品、写文案；过不了事实与广告法检查的不放行。"
     from ecom_nbdev.apps.campaign import CampaignPlanner
     from ecom_nbdev.apps.planning import as_day
-    from ecom_nbdev.core import check_writable
     from ecom_nbdev.generate import CHANNELS
     if wrong := set(channel or ()) - set(CHANNELS):
         raise EcomError(f"--channel {wrong.pop()} 无效：只能是 {'、'.join(CHANNELS)}。")
-    check_writable(out)
     if today:
         as_day(today)
     model = None
@@ -366,15 +362,14 @@ def serve(products: Annotated[Optional[Path], typer.Option("--products", help="�
     service.serve(host, port, key, llm=llm, rate=rate, max_body=max_body, **tables)
 
 # %% ../nbs/apps/cli.ipynb #f719d289
-@command(app, "redact")
+@command(app, "redact", to_file=True)
 def redact(texts: Annotated[Path, typer.Argument(help="含有个人信息的表。")], out: Out, text: TextColumn = "text",
            key: Annotated[Optional[Path], typer.Option("--key", help="钥匙文件（没有就新建）：换成可以换回来的假名；原值加密存在它旁边的 .vault。")] = None,  # noqa: UP007
            kinds: Annotated[Optional[list[str]], typer.Option("--kind", help="只遮这一种，如 PHONE；可以写几次。")] = None,  # noqa: UP007
            restore: Annotated[bool, typer.Option("--restore", help="反过来：用 --key 把假名换回原值。")] = False, as_json: Json = False) -> None:
     "遮住一列文本里的个人信息：电话、证件、银行卡、地址、姓名、邮箱、微信、QQ、车牌、订单号、快递单号。"
-    from ecom_nbdev.core import check_writable, write_table
+    from ecom_nbdev.core import write_table
     from ecom_nbdev.privacy import Pseudonyms, redact_table
-    check_writable(out)
     if restore and (key is None or not key.is_file()):
         raise EcomError("--restore 要用当初的钥匙文件：请给 --key，并确认文件还在。")
     table, rejected = read_input(texts, text, [text], out)
@@ -495,12 +490,11 @@ def data_list(as_json: Json = False) -> None:
     from ecom_nbdev.data import datasets
     show(datasets(), as_json, "数据集")
 
-@command(data_app, "get")
+@command(data_app, "get", to_file=True)
 def data_get(name: Annotated[str, typer.Argument(help="数据集名。")], out: Out, split: Annotated[Optional[str], typer.Option(help="train、valid 或 test。")] = None) -> None:  # noqa: UP007
     "把一个数据集写成文件（留在你的电脑上；请遵守它的许可）。"
-    from ecom_nbdev.core import check_writable, write_table
+    from ecom_nbdev.core import write_table
     from ecom_nbdev.data import load
-    check_writable(out)
     table = load(name, split)
     finish(f"{name} 的 {len(table)} 行，写到 {write_table(out, table)}", 0, None)
 
