@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -41,13 +42,14 @@ __all__ = ['app', 'models_app', 'data_app', 'Json', 'Out', 'Users', 'TextColumn'
 def command(group: typer.Typer, name: str, to_file: bool = False) -> Callable[[Callable], Callable]:
     """Register a function as the command `name` of `group`; an `EcomError`, or a file that the system refuses, becomes one sentence and its exit code.
 
-    `to_file`: its option `out` names a file; one that cannot be written is told before any work."""
+    `to_file`: its option `out` names a file; one that cannot be written is told before any work. Called from Python, the function does the same."""
     def wrap(f: Callable) -> Callable:
+        options = inspect.signature(f)
         @functools.wraps(f)
         def run(*args: Any, **kw: Any) -> Any:
             try:
-                if to_file and kw["out"]:
-                    check_writable(kw["out"])
+                if to_file and (out := options.bind(*args, **kw).arguments.get("out")):
+                    check_writable(out)
                 return f(*args, **kw)
             except EcomError as e:
                 typer.echo(f"错误：{e}", err=True)

@@ -9,7 +9,9 @@ import sys
 
 import pandas as pd
 import pytest
+import typer
 
+from ecom_nbdev import cli
 from ecom_nbdev.apps.pipeline import MarketingPipeline
 from ecom_nbdev.core import EcomError, asset
 
@@ -174,6 +176,18 @@ def test_out_that_cannot_be_written(reviews, tmp_path, command):
     said = at_once(*command.split(), *(a.format(table=reviews) for a in OUTS[command]), "--out", tmp_path / "file" / "run" / "p.csv")
     assert "无法建立" in said and "file" in said, said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "reviews.csv"]
+
+
+def test_commands_are_functions_too(reviews, tmp_path, capsys):
+    "Called from Python, by place or by name, a command looks at its output as on the command line."
+    (tmp_path / "file").write_text("x")
+    out = tmp_path / "file" / "r.csv"
+    for call in (lambda: cli.redact(reviews, out), lambda: cli.redact(reviews, out=out), lambda: cli.predict(texts=reviews, out=out)):
+        with pytest.raises(typer.Exit) as stopped:
+            call()
+        assert stopped.value.exit_code == 2 and "无法建立" in capsys.readouterr().err
+    cli.redact(reviews, tmp_path / "r.csv", text="text")
+    assert len(pd.read_csv(tmp_path / "r.csv")) == len(pd.read_csv(reviews))
 
 
 def test_date_that_is_none_is_told_first(reviews, tmp_path):
