@@ -1,4 +1,4 @@
-"""What every benchmark here shares: the machine in words, medians, one printed table, one JSON line appended to bench/results."""
+"""What benchmarks here share: the machine in words, medians, the shop reviews, one printed table, one JSON line appended to bench/results."""
 from __future__ import annotations
 
 import json
@@ -7,6 +7,10 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -38,6 +42,16 @@ def timed(job, runs: int = 5, warmup: int = 1) -> list[float]:
 def median(values) -> float:
     "Median."
     return statistics.median(values)
+
+
+def shop_reviews(first: dict[str, int | None], sizes: tuple[float, float, float] = (0.8, 0.1, 0.1)) -> dict[str, tuple[list[str], np.ndarray]]:
+    "part -> (texts, labels) of online_shopping_10_cats (ECOM_DATA), shuffled and split by `splits.split`, seed 0; `first`: rows kept of a part, None for all."
+    from ecom_nbdev.data import load
+    from ecom_nbdev.splits import split
+    df = load("online_shopping_10_cats").sample(frac=1, random_state=0)
+    part = split(df["text"].tolist(), df["label"].to_numpy(), sizes=sizes, seed=0)
+    rows = {p: df[part == p].iloc[:n] for p, n in first.items()}
+    return {p: (d["text"].tolist(), d["label"].to_numpy().astype(int)) for p, d in rows.items()}
 
 
 def report(name: str, rows: list[dict]) -> None:

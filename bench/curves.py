@@ -22,14 +22,12 @@ import time
 
 import numpy as np
 import recipes  # remembers the states of the frozen layers
-from common import report
+from common import report, shop_reviews
 
 from ecom_nbdev.classify import TextClassifier
 from ecom_nbdev.core import bench_record
-from ecom_nbdev.data import load
 from ecom_nbdev.fewshot import FewShot
 from ecom_nbdev.models import load_llm
-from ecom_nbdev.splits import split
 from ecom_nbdev.theory.concepts import curve_methods, draw_labels, llm_log_odds, mean_interval
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 40000)
@@ -42,14 +40,6 @@ WAYS = ("TF-IDF", "head", "few-shot", "top 2", "LoRA", "full", "LLM qwen2.5-0.5b
 def epochs(n: int) -> int:
     "Passes over n labels."
     return next((e for limit, e in ((64, 20), (256, 8), (1024, 4), (4096, 2)) if n <= limit), 1)
-
-
-def reviews() -> dict:
-    "part -> (texts, labels) of the pool for drawing (train) and the 2,000 test reviews."
-    df = load("online_shopping_10_cats").sample(frac=1, random_state=0)
-    part = split(df["text"].tolist(), df["label"].to_numpy(), sizes=(0.9, 0.0, 0.1), seed=0)
-    rows = {"train": df[part == "train"], "test": df[part == "test"].iloc[:2000]}
-    return {p: (d["text"].tolist(), d["label"].to_numpy().astype(int)) for p, d in rows.items()}
 
 
 def predicted(way: str, X: list[str], y: np.ndarray, test: list[str], pool: list[str], seed: int) -> np.ndarray:
@@ -102,7 +92,7 @@ def main() -> None:
     os.environ.setdefault("ECOM_THREADS", "1")
     last = bench_record("curves") if args.add else {"rows": []}
     old = {(r["way"], r["labels"]): {"of": f"{last['command']}；{last['machine']['cpu']}"} | r for r in last["rows"]}
-    data, found = reviews(), {}
+    data, found = shop_reviews({"train": None, "test": 2000}, sizes=(0.9, 0.0, 0.1)), {}
     for seed in range(args.seeds):
         for way in args.ways:
             sizes = [0] if way.startswith("LLM") else [n for n in SIZES if n <= min(args.max, LARGEST.get(way, SIZES[-1]))]

@@ -9,22 +9,11 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from common import report
+from common import report, shop_reviews
 
 from ecom_nbdev.classify import CharModel, TextClassifier, softmax
 from ecom_nbdev.core import cache_dir
-from ecom_nbdev.data import load
 from ecom_nbdev.recipes import ece, temperature
-from ecom_nbdev.splits import split
-
-
-def parts(rows: int | None) -> dict:
-    "part -> (texts, labels)."
-    df = load("online_shopping_10_cats").sample(frac=1, random_state=0)
-    texts, y = df["text"].tolist(), df["label"].to_numpy().astype(int)
-    part = split(texts, y, seed=0)
-    out = {p: ([texts[i] for i in np.flatnonzero(part == p)], y[part == p]) for p in ("train", "valid", "test")}
-    return out if rows is None else {p: (X[:rows], y[:rows]) for p, (X, y) in out.items()}
 
 
 class Words:
@@ -60,7 +49,7 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--rows", type=int, help="only the first rows of each part (for a trial)")
     rows_max = ap.parse_args().rows
-    data, rows = parts(rows_max), []
+    data, rows = shop_reviews(dict.fromkeys(("train", "valid", "test"), rows_max)), []
     def row(name: str, score) -> None:
         rows.append({"method": name, "train": len(data["train"][0]), "n_test": len(data["test"][0]),
                      **{p: round(100 * score(*data[p]), 2) for p in ("valid", "test")}})

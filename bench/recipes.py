@@ -17,13 +17,12 @@ import statistics
 import time
 
 import numpy as np
-from common import report
+from common import report, shop_reviews
 
 from ecom_nbdev.classify import TextClassifier, TextNet, softmax
 from ecom_nbdev.core import cache_dir, write_json
 from ecom_nbdev.data import load
 from ecom_nbdev.recipes import cross_proba, ece, suspect_labels
-from ecom_nbdev.splits import split
 
 SEEDS, KEPT = 3, {}
 BASE = {"mode": "full", "epochs": 2, "patience": 2, "freeze_layers": 10, "learning_rate": 1e-4}
@@ -59,14 +58,6 @@ def means(self, group, ids):
 
 
 plain, TextNet.means = TextNet.means, means
-
-
-def reviews() -> dict:
-    "part -> (texts, labels): the first 1,000, 500 and 2,000 of the shuffled parts."
-    df = load("online_shopping_10_cats").sample(frac=1, random_state=0)
-    part = split(df["text"].tolist(), df["label"].to_numpy(), seed=0)
-    rows = {p: df[part == p].iloc[:n] for p, n in (("train", 1000), ("valid", 500), ("test", 2000))}
-    return {p: (d["text"].tolist(), d["label"].to_numpy().astype(int)) for p, d in rows.items()}
 
 
 def size(clf: TextClassifier) -> tuple[int, float]:
@@ -129,7 +120,7 @@ def main() -> None:
     parts = ap.parse_args().part
     os.environ.setdefault("ECOM_THREADS", "1")
     if "recipes" in parts:
-        data = reviews()
+        data = shop_reviews({"train": 1000, "valid": 500, "test": 2000})
         report("recipes", [{"part": "recipes", "recipe": n, "seeds": SEEDS, **summary([kept(f"recipes.{n}.{s}", lambda n=n, s=s: recipe(data, n, s)) for s in range(SEEDS)])}
                            for n in RECIPES])
     if "noise" in parts:
