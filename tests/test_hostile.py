@@ -7,11 +7,15 @@ import json
 import re
 import struct
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ecom_nbdev.apps.behaviour import histories_of
+from ecom_nbdev.apps.pipeline import newest_day
+from ecom_nbdev.apps.profile import read_times
 from ecom_nbdev.compliance import check
 from ecom_nbdev.core import EcomError, guard, write_table
 from ecom_nbdev.data import load, read_table
@@ -291,3 +295,11 @@ def test_records_of_saved_models_that_are_wrong(tmp_path: Path, record: str):
     for opens in (TextClassifier.load, OnnxClassifier, Tagger.load, AspectReader.load, Report.load, lambda f: Vocab.load(f / "v.json")):
         with pytest.raises(EcomError):
             opens(tmp_path)
+
+
+def test_half_a_character_in_every_cell_of_a_column():
+    "pandas cannot make a column of strings out of them (UTF-8 has no such character); the functions that read times and ids do not ask it to."
+    lone = pd.Series(["\ud800"], dtype=object)
+    assert read_times(lone).isna().all() and read_times(pd.Series(["\ud800", "2026年1月2日"], dtype=object)).iloc[1] == pd.Timestamp("2026-01-02", tz="UTC")
+    assert newest_day(pd.DataFrame({"time": lone})) == date.today().isoformat()
+    assert histories_of(pd.DataFrame({"user_id": lone, "item_id": lone, "time": lone})) == {"\ud800": ["\ud800"]}

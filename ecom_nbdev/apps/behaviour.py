@@ -29,7 +29,7 @@ def histories_of(interactions: pd.DataFrame) -> dict[str, list[str]]:
         when = pd.to_numeric(rows["time"]) if pd.api.types.is_numeric_dtype(rows["time"]) else pd.to_datetime(rows["time"], errors="coerce", format="mixed", utc=True)
         rows = rows.assign(_when=when).sort_values("_when", kind="stable", na_position="first")
     found: dict[str, list[str]] = {}
-    for user, item in zip(rows["user_id"].map(str), rows["item_id"].map(str), strict=True):
+    for user, item in zip(map(str, rows["user_id"]), map(str, rows["item_id"]), strict=True):
         mine = found.setdefault(user, [])
         if mine[-1:] != [item]:
             mine.append(item)

@@ -721,7 +721,7 @@ def read_times(column: pd.Series) -> pd.Series:
     import pandas as pd
     if column.ndim > 1:
         raise EcomError(f"表里有 {column.shape[1]} 列都叫 {column.columns[0]}：请只留一列。")
-    texts = column.map(lambda v: str(v).strip().replace("年", "-").replace("月", "-").replace("日", " ") if v == v and v is not None and not isinstance(v, (int, float)) else None)
+    texts = column.map(lambda v: whole(str(v)).strip().replace("年", "-").replace("月", "-").replace("日", " ") if v == v and v is not None and not isinstance(v, (int, float)) else None)
     found = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True)
     return found.where(found.between(pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC"))).astype("datetime64[ns, UTC]")
 
