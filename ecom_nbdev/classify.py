@@ -77,7 +77,7 @@ class TextNet:
         "Token ids of the prefixed texts, cut to `max_length`."
         self.tok.no_padding()
         self.tok.enable_truncation(self.max_length)
-        return [e.ids for e in self.tok.encode_batch([self.prefix + t for t in texts])]
+        return [e.ids for e in self.tok.encode_batch([self.prefix + whole(t) for t in texts])]
 
     def lower(self, ids: list[list[int]]) -> list | None:
         "Outputs of the frozen layers for each text as float16 (length, d), computed once; None when nothing is frozen."

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from .classify import base_encoder, model_card, softmax
-from .core import EcomError, progress, readable, saved_folder, write_json, write_text
+from .core import EcomError, progress, readable, saved_folder, whole, write_json, write_text
 from .models import LLM, batches, check_llm, load_llm, native_bf16, pad_ids, pick_device
 from .splits import near_duplicates
 
@@ -78,7 +78,7 @@ def layer_states(texts: Sequence[str], model: str | os.PathLike = "e5-small", ma
     encoder, tok, prefix = base_encoder(model, dev)
     tok.no_padding()
     tok.enable_truncation(max_length)
-    ids = [e.ids for e in tok.encode_batch([prefix + t for t in texts])]
+    ids = [e.ids for e in tok.encode_batch([prefix + whole(t) for t in texts])]
     out: list = [None] * len(ids)
     groups = list(batches([len(i) for i in ids], 4096))
     with torch.inference_mode(), torch.autocast(dev, torch.bfloat16, enabled=native_bf16(dev)):

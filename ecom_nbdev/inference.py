@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .classify import CharModel, TextClassifier, check_texts, mix_features, softmax
-from .core import Classifier, EcomError, n_threads, readable, require, saved_folder, write_json, write_text
+from .core import Classifier, EcomError, n_threads, readable, require, saved_folder, whole, write_json, write_text
 from .models import sha256
 
 if TYPE_CHECKING:
@@ -388,7 +388,7 @@ class OnnxClassifier:
 
     def logits(self, X: Sequence[str]) -> np.ndarray:
         "float32 (n, classes), twice as wide where the classifier has a prior head; batches of one length, `n_threads()` at once."
-        ids = [e.ids for e in self.tok.encode_batch_fast([t or " " for t in X])]      # nothing is put before an empty string
+        ids = [e.ids for e in self.tok.encode_batch_fast([whole(t) or " " for t in X])]      # nothing is put before an empty string
         out = np.empty((len(ids), self.sessions[0].get_outputs()[0].shape[1]), np.float32)
         def run(group: Sequence[int]) -> None:
             out[group] = run_stages(self.sessions, np.array([ids[i] for i in group]), self.info["sure"])

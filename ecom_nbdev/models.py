@@ -550,7 +550,7 @@ class Embedder:
         device = pick_device(self.device)
         model, tok = load_encoder(resolve(self.name), device)
         tok.enable_truncation(self.max_length)
-        encodings = tok.encode_batch([f"{kind}: {t}" for t in texts])
+        encodings = tok.encode_batch([f"{kind}: {whole(t)}" for t in texts])
         out = np.empty((len(texts), model.config.hidden_size), np.float32)
         budget = self.batch_tokens or (65_536 if device == "cuda" else 4_096)
         groups = list(batches([len(e) for e in encodings], budget))

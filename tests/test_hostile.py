@@ -10,17 +10,19 @@ import zipfile
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ecom_nbdev.apps.behaviour import histories_of
 from ecom_nbdev.apps.pipeline import newest_day
 from ecom_nbdev.apps.profile import read_times
+from ecom_nbdev.classify import TextClassifier
 from ecom_nbdev.compliance import check
 from ecom_nbdev.core import EcomError, guard, write_table
 from ecom_nbdev.data import load, read_table
 from ecom_nbdev.generate import check_facts
-from ecom_nbdev.models import load_llm, resolve
+from ecom_nbdev.models import Embedder, load_llm, resolve
 from ecom_nbdev.privacy import redact
 from ecom_nbdev.text import normalize, segment
 
@@ -303,3 +305,10 @@ def test_half_a_character_in_every_cell_of_a_column():
     assert read_times(lone).isna().all() and read_times(pd.Series(["\ud800", "2026年1月2日"], dtype=object)).iloc[1] == pd.Timestamp("2026-01-02", tz="UTC")
     assert newest_day(pd.DataFrame({"time": lone})) == date.today().isoformat()
     assert histories_of(pd.DataFrame({"user_id": lone, "item_id": lone, "time": lone})) == {"\ud800": ["\ud800"]}
+
+
+def test_half_a_character_is_read_by_the_encoder_and_the_classifier():
+    lone, shown = ["好\ud800评", "\ud800"], ["好\ufffd评", "\ufffd"]
+    assert np.allclose(Embedder().encode(lone), Embedder().encode(shown), atol=1e-6)
+    sentiment = TextClassifier.load("sentiment")
+    assert np.allclose(sentiment.predict_proba(lone), sentiment.predict_proba(shown), atol=1e-6)
